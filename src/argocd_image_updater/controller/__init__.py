@@ -1,0 +1,1 @@
+"""The cycle: gather, decide, group, apply, report."""

@@ -1,0 +1,114 @@
+"""The Argo CD Application as this product sees it: a small frozen snapshot.
+
+Only fields that are read or written stand here. Source of the fields: Argo CD's Application
+specification, https://argo-cd.readthedocs.io/en/stable/user-guide/application-specification/.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ObjectKey:
+    """Namespace and name of a Kubernetes object."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class HelmParameter:
+    """One entry of ``helm.parameters``."""
+
+    name: str
+    value: str
+    force_string: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EnvEntry:
+    """One entry of ``plugin.env``."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One source of an Application; a block that is absent is None, an empty one an empty tuple."""
+
+    repo_url: str = ""
+    path: str = ""
+    target_revision: str = ""
+    chart: str = ""
+    ref: str = ""
+    helm_parameters: tuple[HelmParameter, ...] | None = None
+    helm_value_files: tuple[str, ...] = ()
+    kustomize_images: tuple[str, ...] | None = None
+    plugin_env: tuple[EnvEntry, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRef:
+    """Which source of an Application: ``spec.source``, ``spec.sources[index]`` or the dry source."""
+
+    index: int | None = None
+    dry: bool = False
+
+    def __str__(self) -> str:
+        if self.dry:
+            return "sourceHydrator.drySource"
+        return "source" if self.index is None else f"sources[{self.index}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an object was read: a file (with 0-based document index and 1-based line)."""
+
+    file: str = ""
+    document: int = 0
+    line: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.file else "cluster"
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """Snapshot of one Application.
+
+    live_images: the texts of ``status.summary.images`` in order.
+    has_status: a ``status`` with a source type, source types or a summary is present.
+    """
+
+    key: ObjectKey
+    source: Source | None = None
+    sources: tuple[Source, ...] = ()
+    dry_source: Source | None = None
+    source_type: str = ""
+    source_types: tuple[str, ...] = ()
+    live_images: tuple[str, ...] = ()
+    has_status: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = field(default_factory=dict)
+    project: str = ""
+    uid: str = ""
+    resource_version: str = ""
+    deleting: bool = False
+    origin: Origin = Origin()
+
+    def source_at(self, ref: SourceRef) -> Source | None:
+        """Return the source that `ref` names, or None where there is none."""
+        if ref.dry:
+            return self.dry_source
+        if ref.index is None:
+            return self.source
+        return self.sources[ref.index] if 0 <= ref.index < len(self.sources) else None

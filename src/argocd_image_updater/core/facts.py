@@ -1,0 +1,163 @@
+"""Questions to the outside and their answers, as hashable values.
+
+A question equal to another is asked once per process, whoever asks. An answer is complete or it is
+a Failure with a class: never a shorter list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class FailureKind(StrEnum):
+    """What the caller should make of a failed question."""
+
+    TRANSIENT = "transient"  # may work later: outage, time-out, half an answer
+    RATE_LIMITED = "rate-limited"  # may work later: the other side asked to slow down
+    DENIED = "denied"  # credentials refused or missing
+    CREDENTIALS = "credentials"  # the source of the credentials failed
+    NOT_FOUND = "not-found"  # it does not exist
+    UNUSABLE = "unusable"  # permanent: not an image, unreadable config, wrong media type
+    NO_PLATFORM = "no-platform"  # permanent: no wanted platform in it
+    CONFIG = "config"  # the question itself is wrong: bad name, bad endpoint
+    REFUSED = "refused"  # policy: path outside the tree, symbolic link, foreign namespace
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a question has no answer. The message is for people and holds no secret."""
+
+    kind: FailureKind
+    message: str
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryKey:
+    """One image repository as one identity sees it.
+
+    endpoint: name of the registry endpoint (its table key). repository: path as used in the API.
+    credentials: credential reference of the image, empty = the endpoint's own.
+    namespace: namespace whose Secrets `credentials` may name; empty when `credentials` is empty.
+    """
+
+    endpoint: str
+    repository: str
+    credentials: str = ""
+    namespace: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TagListQuestion:
+    """All tags of a repository; answered by TagList."""
+
+    repository: RepositoryKey
+
+
+@dataclass(frozen=True, slots=True)
+class TagExistsQuestion:
+    """Whether one tag (or digest) exists right now; answered by bool."""
+
+    repository: RepositoryKey
+    tag: str
+
+
+@dataclass(frozen=True, slots=True)
+class DigestQuestion:
+    """The digest a tag points at right now, and whether a wanted platform is in it.
+
+    platforms: sorted platform keys, empty = any. Answered by TagMetadata (created_ns may be None).
+    """
+
+    repository: RepositoryKey
+    tag: str
+    platforms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class MetadataQuestion:
+    """Digest, creation time and labels of a tag for some platforms; answered by TagMetadata.
+
+    fresh: the answer must be checked against the registry in this cycle (current and chosen tag);
+    otherwise a stored tag → digest may serve until its turn in the rotation.
+    """
+
+    repository: RepositoryKey
+    tag: str
+    platforms: tuple[str, ...] = ()
+    fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TagList:
+    """The complete list of tags, in registry order, as returned. sort: registry sort mode.
+
+    sort is ``""``, ``latest-first`` or ``latest-last``.
+    """
+
+    tags: tuple[str, ...]
+    sort: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TagMetadata:
+    """What a tag points at.
+
+    digest: ``sha256:…`` of the top-level manifest. created_ns: nanoseconds since 1970 (may be
+    negative), None = unknown, which counts as oldest. labels: of the newest matching child.
+    """
+
+    digest: str
+    created_ns: int | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class BranchKey:
+    """One branch of one Git repository as one identity sees it; empty branch = the default one.
+
+    credentials: ``repocreds``, ``secret:<ns>/<name>`` or empty. project: Argo CD project of the
+    Application (repository Secrets can be bound to one).
+    """
+
+    repository: str
+    branch: str
+    credentials: str = ""
+    project: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FileQuestion:
+    """One path in the tree at the tip of a branch; answered by FileFact."""
+
+    branch: BranchKey
+    path: str
+
+
+class PathKind(StrEnum):
+    """What stands at a path of a tree."""
+
+    FILE = "file"
+    MISSING = "missing"
+    DIRECTORY = "directory"
+
+
+@dataclass(frozen=True, slots=True)
+class FileFact:
+    """What stands at a path; content only for a file.
+
+    A symbolic link, a submodule or a path outside the tree is a Failure of kind REFUSED.
+    """
+
+    kind: PathKind
+    content: bytes = b""
+
+
+RegistryQuestion = TagListQuestion | TagExistsQuestion | DigestQuestion | MetadataQuestion
+Question = RegistryQuestion | FileQuestion
+Answer = TagList | TagMetadata | FileFact | bool | Failure

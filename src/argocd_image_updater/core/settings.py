@@ -1,0 +1,164 @@
+"""The effective settings of one image and one Application, after selection and inheritance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from argocd_image_updater.core.application import Application, ObjectKey, SourceRef
+    from argocd_image_updater.core.reasons import Reason
+    from argocd_image_updater.core.reference import ImageReference
+
+
+class Strategy(StrEnum):
+    """How one tag is chosen among the candidates."""
+
+    SEMVER = "semver"
+    NEWEST_BUILD = "newest-build"
+    ALPHABETICAL = "alphabetical"
+    DIGEST = "digest"
+
+
+class Downgrade(StrEnum):
+    """What happens when the chosen tag is older than the current one."""
+
+    ALLOW = "allow"
+    WHEN_EXCLUDED = "whenExcluded"
+    NEVER = "never"
+
+
+class ApplicationType(StrEnum):
+    """The way values are put into the Application."""
+
+    HELM = "helm"
+    KUSTOMIZE = "kustomize"
+    PLUGIN = "plugin"
+    UNSUPPORTED = "unsupported"
+
+
+class TargetKind(StrEnum):
+    """What kind of file a Git write-back edits."""
+
+    OVERRIDE = "override-file"
+    VALUES = "values-file"
+    KUSTOMIZATION = "kustomization"
+
+
+@dataclass(frozen=True, slots=True)
+class CosignKey:
+    """Name of the Secret (in the Application's namespace) and its field with the public key."""
+
+    secret_name: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestTarget:
+    """Names under which an image stands in the source; empty text means not configured."""
+
+    helm_name: str = ""
+    helm_tag: str = ""
+    helm_spec: str = ""
+    kustomize_name: str = ""
+    plugin_name: str = ""
+    plugin_tag: str = ""
+    plugin_spec: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageSettings:
+    """One configured image with its merged settings.
+
+    reference: the configured image; its tag slot holds the constraint.
+    allow_tags: raw text, empty = every tag. platforms: raw entries, empty = platform of the process.
+    origins: setting name → where its value came from (``default``, ``spec``, ``ref``, ``image``,
+    ``annotation <key>``), for people.
+    """
+
+    alias: str
+    reference: ImageReference
+    strategy: Strategy = Strategy.SEMVER
+    force_update: bool = False
+    allow_tags: str = ""
+    ignore_tags: tuple[str, ...] = ()
+    pull_secret: str = ""
+    platforms: tuple[str, ...] = ()
+    target: ManifestTarget = ManifestTarget()
+    kustomize_image: ImageReference | None = None
+    verify_enabled: bool = False
+    verify_key: CosignKey | None = None
+    downgrade: Downgrade = Downgrade.WHEN_EXCLUDED
+    origins: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PullRequest:
+    """Settings of a pull or merge request."""
+
+    provider: str  # "github" | "gitlab"
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WriteBack:
+    """Resolved write-back of one Application.
+
+    method: ``argocd`` or ``git``. credentials: ``repocreds`` or ``secret:<ns>/<name>``.
+    repository: verbatim URL. base_branch: empty or ``HEAD`` = default branch of the remote.
+    push_branch: template text, empty = push to the base branch.
+    target_path: file (or directory for a kustomization) relative to the repository root.
+    target_key: first 8 hex digits that identify the write target.
+    """
+
+    method: str = "argocd"
+    credentials: str = ""
+    repository: str = ""
+    base_branch: str = ""
+    push_branch: str = ""
+    target_kind: TargetKind = TargetKind.OVERRIDE
+    target_path: str = ""
+    target_key: str = ""
+    pull_request: PullRequest | None = None
+    origins: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A configuration fault or a fact that stopped an Application or an image.
+
+    Counted as an error unless `quiet` (a normal situation that only explains).
+    """
+
+    reason: Reason
+    message: str
+    resource: ObjectKey | None = None
+    application: ObjectKey | None = None
+    alias: str = ""
+    image: str = ""
+    field_path: str = ""
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationIntent:
+    """What is wanted for one selected Application: the matched reference and all settings merged.
+
+    origin: the namePattern of the reference that won. problems: images that were dropped.
+    needs_type: the type could not be known without reading the repository (only without status).
+    """
+
+    resource: ObjectKey
+    application: Application
+    pattern: str
+    images: tuple[ImageSettings, ...]
+    write_back: WriteBack
+    source_type: str
+    application_type: ApplicationType
+    write_source: SourceRef
+    problems: tuple[Problem, ...] = ()
+    needs_type: bool = False

@@ -1,0 +1,1 @@
+"""The Git engine: mirrors, objects, commits, pushes; never a work tree."""

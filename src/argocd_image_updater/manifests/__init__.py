@@ -1,0 +1,1 @@
+"""The folder store of stand-alone mode: resources read from YAML files."""

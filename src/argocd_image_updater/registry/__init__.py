@@ -1,0 +1,1 @@
+"""Questions to OCI registries: asked once, answered completely or failed with a class."""

@@ -1,0 +1,1 @@
+"""The embedded store: facts by digest and the lock of the state directory."""

@@ -1,0 +1,1 @@
+"""A batch of changes applied to an Application or to a branch."""
