@@ -58,7 +58,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class SourceRef:
-    """Which source of an Application: ``spec.source``, ``spec.sources[index]`` or the dry source."""
+    """Which source: ``spec.source``, ``spec.sources[index]`` or the dry source."""
 
     index: int | None = None
     dry: bool = False

@@ -74,7 +74,7 @@ class ImageSettings:
     """One configured image with its merged settings.
 
     reference: the configured image; its tag slot holds the constraint.
-    allow_tags: raw text, empty = every tag. platforms: raw entries, empty = platform of the process.
+    allow_tags: raw text, empty = every tag. platforms: raw, empty = that of the process.
     origins: setting name → where its value came from (``default``, ``spec``, ``ref``, ``image``,
     ``annotation <key>``), for people.
     """
