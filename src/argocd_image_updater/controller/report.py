@@ -1,0 +1,80 @@
+"""What a cycle did: the one value that table, JSON, logs, status and metrics read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from argocd_image_updater.core.application import ObjectKey
+    from argocd_image_updater.core.decisions import Decision
+    from argocd_image_updater.core.settings import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """The numbers of the summary line ``Processing results: …``."""
+
+    applications: int = 0
+    images_considered: int = 0
+    images_skipped: int = 0
+    images_updated: int = 0
+    errors: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRecord:
+    """One commit that was pushed, or would be.
+
+    commit: object id, empty when nothing was written. diff: unified diff of all its files.
+    """
+
+    repository: str
+    branch: str
+    message: str
+    applications: tuple[ObjectKey, ...]
+    files: tuple[str, ...]
+    diff: str
+    commit: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PatchRecord:
+    """One Application that was changed directly, or would be: where, and the unified diff."""
+
+    application: ObjectKey
+    where: str
+    diff: str
+    written: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CycleReport:
+    """The result of one cycle over all resources.
+
+    dry_run: nothing was written; commits and patches show what would be. decisions: sorted by
+    resource, application and position in the image list. requests: counts by kind of request
+    (``tag lists``, ``manifests``, ``tokens``, ``fetches``, ``pushes`` …).
+    """
+
+    decisions: tuple[Decision, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    counters: Counters = Counters()
+    by_resource: Mapping[ObjectKey, Counters] = field(default_factory=dict)
+    commits: tuple[CommitRecord, ...] = ()
+    patches: tuple[PatchRecord, ...] = ()
+    requests: Mapping[str, int] = field(default_factory=dict)
+    duration_s: float = 0.0
+    dry_run: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Some image or Application could not be handled."""
+        return self.counters.errors > 0
+
+    @property
+    def has_work(self) -> bool:
+        """Something was written or would be."""
+        return bool(self.commits or self.patches)
