@@ -1,0 +1,152 @@
+"""The fields of the ImageUpdater resource as a table, with the rules of its definition.
+
+It accepts and rejects what the CustomResourceDefinition of the project accepts and rejects, so a
+resource in a folder is judged as the API server would judge it. Fields of our own are optional.
+
+Source of the rules: docs/resource.md, tests/vectors/data/crd_validation.json.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from argocd_image_updater.core.schema import Block, Flag, ListOf, MapOf, Rule, Text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ALIAS_PATTERN = r"[a-zA-Z0-9][a-zA-Z0-9-._]*"
+METHOD_PATTERN = r"(argocd|git|git:[a-zA-Z0-9][a-zA-Z0-9-._/:]*)"
+DOWNGRADE_CHOICES = ("allow", "whenExcluded", "never")
+PROVIDERS = ("github", "gitlab")
+TARGETS = ("helm", "kustomize", "plugin")
+
+_ENV_NAME = Text(min_length=1, max_length=253)
+_LABEL_LIMIT = 100
+_LABEL_LENGTH_LIMIT = 255
+
+
+def _exactly_one(*names: str) -> Rule:
+    return Rule(
+        lambda block: sum(name in block for name in names) == 1,
+        f"must have exactly one of {', '.join(names)}",
+    )
+
+
+def _has_images_or_annotations(ref: Mapping[str, Any]) -> bool:
+    return bool(ref.get("useAnnotations")) or bool(ref.get("images"))
+
+
+def _has_key_if_enabled(block: Mapping[str, Any]) -> bool:
+    return block.get("enabled") is False or "cosignKey" in block
+
+
+def _names_a_variable(block: Mapping[str, Any]) -> bool:
+    return "spec" in block or "name" in block
+
+
+COMMON_UPDATE_SETTINGS = Block(
+    {
+        "updateStrategy": Text(),
+        "forceUpdate": Flag(),
+        "allowTags": Text(),
+        "ignoreTags": ListOf(Text()),
+        "pullSecret": Text(),
+        "platforms": ListOf(Text()),
+        "downgrade": Text(choices=DOWNGRADE_CHOICES),
+    }
+)
+
+IMAGES_VERIFICATION = Block(
+    {
+        "enabled": Flag(),
+        "cosignKey": Block({"secretName": Text(), "key": Text()}, required=("secretName", "key")),
+    },
+    defaults={"enabled": True},
+    rules=(Rule(_has_key_if_enabled, "needs cosignKey unless enabled is false"),),
+)
+
+_PULL_REQUEST = Block(
+    {
+        "github": Block({}),
+        "gitlab": Block({}),
+        "labels": ListOf(
+            Text(min_length=1, max_length=_LABEL_LENGTH_LIMIT), max_items=_LABEL_LIMIT
+        ),
+    },
+    rules=(_exactly_one(*PROVIDERS),),
+)
+
+WRITE_BACK_CONFIG = Block(
+    {
+        "method": Text(METHOD_PATTERN),
+        "gitConfig": Block(
+            {
+                "repository": Text(),
+                "branch": Text(),
+                "writeBackTarget": Text(),
+                "pullRequest": _PULL_REQUEST,
+            }
+        ),
+    }
+)
+
+_MANIFEST_TARGETS = Block(
+    {
+        "helm": Block({"name": Text(), "tag": Text(), "spec": Text()}),
+        "kustomize": Block({"name": Text()}, required=("name",)),
+        "plugin": Block(
+            {"name": _ENV_NAME, "tag": _ENV_NAME, "spec": _ENV_NAME},
+            rules=(Rule(_names_a_variable, "needs spec or name"),),
+        ),
+    },
+    rules=(_exactly_one(*TARGETS),),
+)
+
+_IMAGE = Block(
+    {
+        "alias": Text(ALIAS_PATTERN),
+        "imageName": Text(),
+        "commonUpdateSettings": COMMON_UPDATE_SETTINGS,
+        "imagesVerification": IMAGES_VERIFICATION,
+        "manifestTargets": _MANIFEST_TARGETS,
+    },
+    required=("alias", "imageName"),
+)
+
+_LABEL_SELECTOR = Block(
+    {
+        "matchLabels": MapOf(Text()),
+        "matchExpressions": ListOf(
+            Block(
+                {"key": Text(), "operator": Text(), "values": ListOf(Text())},
+                required=("key", "operator"),
+            )
+        ),
+    }
+)
+
+_APPLICATION_REF = Block(
+    {
+        "namePattern": Text(),
+        "labelSelectors": _LABEL_SELECTOR,
+        "useAnnotations": Flag(),
+        "images": ListOf(_IMAGE, key="alias"),
+        "commonUpdateSettings": COMMON_UPDATE_SETTINGS,
+        "writeBackConfig": WRITE_BACK_CONFIG,
+        "imagesVerification": IMAGES_VERIFICATION,
+    },
+    required=("namePattern",),
+    defaults={"useAnnotations": False},
+    rules=(Rule(_has_images_or_annotations, "needs at least one image, or useAnnotations: true"),),
+)
+
+SPEC = Block(
+    {
+        "applicationRefs": ListOf(_APPLICATION_REF, key="namePattern", min_items=1),
+        "commonUpdateSettings": COMMON_UPDATE_SETTINGS,
+        "writeBackConfig": WRITE_BACK_CONFIG,
+        "imagesVerification": IMAGES_VERIFICATION,
+    },
+    required=("applicationRefs",),
+)
