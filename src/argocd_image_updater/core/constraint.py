@@ -114,7 +114,7 @@ def _parse_group(text: str) -> _Group:
         item = _ITEM.match(text, end)
         if item is None:
             raise InvalidConstraint(
-                f"improper constraint: {shorten(text)}",
+                f"improper constraint: {shorten(text) or 'an alternative is empty'}",
                 hint="write for example ^1.2, ~1.4 or >=1.0 <2.0",
             )
         checks.append(_parse_item(item))

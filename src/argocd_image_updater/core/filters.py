@@ -75,7 +75,7 @@ def parse_allow_tags(text: str) -> AllowTags:
         return AllowTags(
             text,
             "none",
-            f"allowTags {shorten(text)!r} is not understood and allows no tag: "
+            f"allowTags {shorten(repr(text))} is not understood and allows no tag: "
             "write regexp:<expression>, or any",
         )
     if not expression:
@@ -108,13 +108,13 @@ def _compile(text: str, expression: str) -> AllowTags:
     options.max_mem = _EXPRESSION_MEMORY_BYTES
     try:
         if _names_single_byte(expression):
-            raise re2.error("invalid escape sequence: \\C")  # noqa: TRY301 - one error path
+            raise re2.error("invalid escape sequence: \\C")
         compiled = re2.compile(_encode(expression), options)
     except re2.error as error:
         return AllowTags(
             text,
             "none",
-            f"allowTags {shorten(text)!r} does not compile and allows no tag: "
+            f"allowTags {shorten(repr(text))} does not compile and allows no tag: "
             f"{_error_text(error)}; the syntax is RE2's (no look-around, no back-references)",
         )
     return AllowTags(text, "regexp", expression=compiled)

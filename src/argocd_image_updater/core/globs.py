@@ -139,4 +139,4 @@ def _read_class_bound(pattern: str, position: int) -> tuple[str, int]:
 
 
 def _malformed(pattern: str, hint: str) -> MalformedGlob:
-    return MalformedGlob(f"malformed pattern {shorten(pattern)!r}", hint=hint)
+    return MalformedGlob(f"malformed pattern {shorten(repr(pattern))}", hint=hint)

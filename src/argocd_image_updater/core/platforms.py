@@ -5,7 +5,7 @@ names of an architecture are known. A wanted platform without variant accepts ev
 
 Source of the rules: the platform object of the OCI image index
 (https://github.com/opencontainers/image-spec/blob/main/image-index.md),
-tests/vectors/data/platform_match.json, docs/settings.md.
+tests/vectors/data/platform_match.json, docs/platforms.md.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def parse_platforms(entries: Iterable[str], *, default: str) -> PlatformSet:
     if EVERY_PLATFORM in texts:
         return PlatformSet(())
     warnings = tuple(
-        f"platform {shorten(text)!r} is not of the form os/architecture[/variant] and matches no "
-        f"image; {EVERY_PLATFORM!r} stands for every platform"
+        f"platform {shorten(repr(text))} is not of the form os/architecture[/variant] and matches "
+        f"no image; {EVERY_PLATFORM!r} stands for every platform"
         for text in texts
         if "/" not in text or EVERY_PLATFORM in text
     )

@@ -75,7 +75,10 @@ def parse_strategy(text: str | None) -> tuple[Strategy, str]:
         strategy = _OLD_NAMES[name]
         return strategy, f"strategy {name!r} has been renamed: write {strategy.value!r}"
     known = ", ".join(_NAMES)
-    return Strategy.SEMVER, f"unknown strategy {shorten(text)!r}, using semver; known are {known}"
+    return (
+        Strategy.SEMVER,
+        f"unknown strategy {shorten(repr(text))}, using semver; known are {known}",
+    )
 
 
 def select(strategy: Strategy, constraint: str, candidates: Iterable[Candidate]) -> Selection:
@@ -111,7 +114,7 @@ def _select_version(constraint: str, candidates: Sequence[Candidate]) -> Selecti
     except InvalidConstraint as error:
         return Selection(
             failure="constraint-invalid",
-            message=f"invalid constraint {shorten(constraint)!r}: {error}",
+            message=f"invalid constraint {shorten(repr(constraint))}: {error}",
         )
     versions.sort(reverse=True)
     for _, _, version, item in versions:
@@ -122,14 +125,15 @@ def _select_version(constraint: str, candidates: Sequence[Candidate]) -> Selecti
 
 def _unmatched(constraint: str) -> Selection:
     return Selection(
-        failure="constraint-unmatched", message=f"no tag matches constraint {shorten(constraint)!r}"
+        failure="constraint-unmatched",
+        message=f"no tag matches constraint {shorten(repr(constraint))}",
     )
 
 
 def _masked(strategy: Strategy, constraint: str) -> str:
     """Say that the constraint is wrong too, where an empty list would hide it."""
     if strategy is Strategy.SEMVER and constraint and _usable_constraint(constraint) is None:
-        return f" (and the constraint {shorten(constraint)!r} is invalid)"
+        return f" (and the constraint {shorten(repr(constraint))} is invalid)"
     return ""
 
 
