@@ -60,9 +60,9 @@ class WriteBackConfig:
 
 @dataclass(frozen=True, slots=True)
 class VerificationBlock:
-    """``imagesVerification`` of one level, after its default."""
+    """``imagesVerification`` of one level; None = the level does not say."""
 
-    enabled: bool = True
+    enabled: bool | None = None
     cosign_key: CosignKey | None = None
 
 
