@@ -1,0 +1,247 @@
+"""Resolve where and how the changes of one Application are written.
+
+The target is read first, then the type it implies, then the one source that belongs to it; path,
+repository and branch all come from that source.
+
+Source of the rules: docs/write-back.md, tests/vectors/data/write_back_target.json and
+branch_spec.json.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from argocd_image_updater.core import source_type as types
+from argocd_image_updater.core.paths import inside, join
+from argocd_image_updater.core.settings import ApplicationType, PullRequest, TargetKind, WriteBack
+from argocd_image_updater.core.whitespace import trim
+from argocd_image_updater.core.write_back_repository import RepositoryPlace, place_repository
+from argocd_image_updater.core.write_back_texts import (
+    HELM_VALUES,
+    KUSTOMIZATION,
+    Method,
+    Target,
+    clean_labels,
+    parse_branches,
+    parse_method,
+    parse_target,
+)
+from argocd_image_updater.errors import ConfigError
+
+if TYPE_CHECKING:
+    from argocd_image_updater.core.application import Application, SourceRef
+    from argocd_image_updater.core.inheritance import WriteBackSettings
+    from argocd_image_updater.core.resource import WriteBackConfig
+
+_TARGET_KEY_DIGITS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """The resolved write-back of one Application with the type and source it belongs to.
+
+    fault: why writing will not work although the settings can be read, or empty.
+    """
+
+    write_back: WriteBack
+    source_type: str
+    application_type: ApplicationType
+    write_source: SourceRef
+    needs_type: bool = False
+    fault: str = ""
+
+
+def resolve_write_back(
+    application: Application,
+    settings: WriteBackSettings,
+    *,
+    controller_namespace: str,
+    standalone: bool,
+) -> Placement:
+    """Resolve the write-back, or raise ConfigError (PathOutside where a path leaves the tree)."""
+    config = settings.config
+    method = parse_method(config.method, namespace=application.key.namespace)
+    is_git = method.name == "git"
+    target = parse_target(config.write_back_target or "") if is_git else None
+    if not types.candidates(application):
+        raise ConfigError(f"Application {application.key} has no source")
+    source_type, needs_type = _type_of(application, target, standalone=standalone)
+    untyped = standalone and types.is_untyped(application)
+    choose = types.choose_undetected if untyped else types.choose_source
+    write_source = choose(application, source_type)
+    assert write_source is not None
+    placement = Placement(
+        WriteBack(method=method.name, origins={"method": settings.origin("method")}),
+        source_type,
+        types.application_type(source_type, method=method.name),
+        write_source,
+        needs_type,
+    )
+    if is_git:
+        return _with_git(
+            placement,
+            application,
+            settings=settings,
+            method=method,
+            target=target,
+            controller_namespace=controller_namespace,
+        )
+    source = application.source_at(write_source)
+    assert source is not None
+    path = join(source.path, override_name(application, controller_namespace=controller_namespace))
+    return replace(placement, write_back=replace(placement.write_back, target_path=path))
+
+
+def override_name(application: Application, *, controller_namespace: str) -> str:
+    """Return the name of the override file that Argo CD reads for this Application."""
+    namespace, name = application.key.namespace, application.key.name
+    # COMPAT: a controller namespace called "default" means the short form (write_back_target.json).
+    if namespace in ("", controller_namespace) or controller_namespace == "default":
+        return f"{types.OVERRIDE_PREFIX}{name}.yaml"
+    return f"{types.OVERRIDE_PREFIX}{namespace}_{name}.yaml"
+
+
+def retyped(placement: Placement, source_type: str) -> Placement:
+    """Return the placement with a source type that was found out in the repository."""
+    kind = types.application_type(source_type, method=placement.write_back.method)
+    write_back = placement.write_back
+    if write_back.method == "git" and write_back.target_kind is not TargetKind.KUSTOMIZATION:
+        write_back = replace(
+            write_back, target_kind=types.target_kind(write_back.target_path, kind)
+        )
+    return replace(
+        placement,
+        write_back=write_back,
+        source_type=source_type,
+        application_type=kind,
+        needs_type=False,
+    )
+
+
+def _type_of(
+    application: Application, target: Target | None, *, standalone: bool
+) -> tuple[str, bool]:
+    """Return the source type and whether it must still be found out in the repository."""
+    path = target.raw_path("") if target else types.OVERRIDE_PREFIX
+    is_kustomization = target is not None and target.word == KUSTOMIZATION
+    found = types.source_type_of(application, kustomization=is_kustomization, target_path=path)
+    if found not in types.SUPPORTED and standalone and types.is_untyped(application):
+        found = types.declared_type(application)
+        return _forced_to_values(found, target), not found
+    return _forced_to_values(found, target), False
+
+
+def _forced_to_values(found: str, target: Target | None) -> str:
+    """Return Helm for a values target, whatever its extension.
+
+    COMPAT: an Application of no supported type stays one unless the file ends in .yaml or .yml
+    (application_selection.json).
+    """
+    names_values = (
+        target is not None
+        and target.word == HELM_VALUES
+        and not types.is_override_name(target.path)
+    )
+    return types.HELM if names_values and found in types.SUPPORTED else found
+
+
+def _with_git(
+    placement: Placement,
+    application: Application,
+    *,
+    settings: WriteBackSettings,
+    method: Method,
+    target: Target | None,
+    controller_namespace: str,
+) -> Placement:
+    config = settings.config
+    branches = parse_branches(config.branch or "")
+    request = _pull_request(config)
+    source = application.source_at(placement.write_source)
+    assert source is not None
+    repository = place_repository(
+        application, source, placement.write_source, settings=settings, branches=branches
+    )
+    if source.chart and target is None and not repository.fault:
+        raise ConfigError(
+            "Argo CD reads no override file for a Helm chart: set gitConfig.writeBackTarget to a "
+            "values file, for example helmvalues:/path/values.yaml"
+        )
+    raw = _raw_path(application, target, repository, controller_namespace=controller_namespace)
+    path, kind = _checked_path(raw, target, placement.application_type)
+    origin = settings.origin
+    write_back = WriteBack(
+        method=method.name,
+        credentials=method.credentials,
+        repository=repository.url,
+        base_branch=repository.base_branch,
+        push_branch=branches.push,
+        target_kind=kind,
+        target_path=path,
+        # The key keeps the path as it is written, so that branches of open requests are found
+        # again; for a kustomization it is the directory that counts.
+        target_key=target_key(
+            repository.url,
+            branches.base,
+            (path or ".") if kind is TargetKind.KUSTOMIZATION else raw,
+        ),
+        pull_request=request,
+        origins={
+            "method": origin("method"),
+            "credentials": origin("method"),
+            "repository": repository.url_origin,
+            "base_branch": repository.branch_origin,
+            "push_branch": origin("branch") if branches.push else "default",
+            "target_kind": origin("write_back_target") if target else "default",
+            "target_path": origin("write_back_target") if target else "default",
+            "pull_request": origin("pull_request"),
+        },
+    )
+    return replace(placement, write_back=write_back, fault=repository.fault)
+
+
+def target_key(repository: str, base: str, path: str) -> str:
+    """Return the digits that name one write target in the branches of pull requests."""
+    text = f"{repository}|{base}|{path}"
+    return hashlib.sha256(text.encode()).hexdigest()[:_TARGET_KEY_DIGITS]
+
+
+def _raw_path(
+    application: Application,
+    target: Target | None,
+    repository: RepositoryPlace,
+    *,
+    controller_namespace: str,
+) -> str:
+    if target is None:
+        name = override_name(application, controller_namespace=controller_namespace)
+        return join(repository.path, name)
+    if repository.values_file and target == parse_target(HELM_VALUES):
+        return repository.values_file
+    return target.raw_path(repository.path)
+
+
+def _checked_path(
+    raw: str, target: Target | None, application_type: ApplicationType
+) -> tuple[str, TargetKind]:
+    path = inside(raw)
+    if target is not None and target.word == KUSTOMIZATION:
+        return ("" if path == "." else path), TargetKind.KUSTOMIZATION
+    if path == "." or raw.endswith("/"):
+        raise ConfigError(f"writeBackTarget {raw!r} is a directory: name a file")
+    return path, types.target_kind(path, application_type)
+
+
+def _pull_request(config: WriteBackConfig) -> PullRequest | None:
+    block = config.pull_request
+    if block is None:
+        return None
+    if len(block.providers) != 1:
+        raise ConfigError("pullRequest must have exactly one provider: github or gitlab")
+    if ":" in trim(config.branch or ""):
+        raise ConfigError(
+            "branch must not hold a colon with pullRequest: it names the base branch only"
+        )
+    return PullRequest(block.providers[0], clean_labels(block.labels))
