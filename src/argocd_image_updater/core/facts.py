@@ -110,11 +110,13 @@ class TagMetadata:
 
     digest: ``sha256:…`` of the top-level manifest. created_ns: nanoseconds since 1970 (may be
     negative), None = unknown, which counts as oldest. labels: of the newest matching child.
+    warnings: oddities of the image that a person may want to know.
     """
 
     digest: str
     created_ns: int | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +124,15 @@ class BranchKey:
     """One branch of one Git repository as one identity sees it; empty branch = the default one.
 
     credentials: ``repocreds``, ``secret:<ns>/<name>`` or empty. project: Argo CD project of the
-    Application (repository Secrets can be bound to one).
+    Application (repository Secrets can be bound to one). namespace: that of the Application; the
+    only one whose Secret `credentials` may name.
     """
 
     repository: str
     branch: str
     credentials: str = ""
     project: str = ""
+    namespace: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,133 @@
+"""How fast and how parallel one API host is asked.
+
+Rules: 1. requests are spaced evenly by the limit of their endpoint, and up to `BURST_SLOTS` unused
+slots may be caught up on (GCRA); 2. the state is one per host, so two endpoints with the same host
+share it; 3. the number of requests in flight is halved when the host complains and grows back by
+one per full round of good answers; 4. a host that answers 429 or 503 is left alone for as long as
+it asks. Nothing is dropped: callers wait, first come first served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argocd_image_updater.registry.timing import Timing
+
+BURST_SLOTS = 10
+DEFAULT_CONNECTIONS = 20
+SHRINK_INTERVAL_S = 1.0  # a burst of complaints about one overload counts once
+
+
+class RequestBucket:
+    """Even spacing with a small burst; pure arithmetic on the time that is handed in."""
+
+    def __init__(self) -> None:
+        self._next_slot: float | None = None
+
+    def reserve(self, now: float, *, limit_per_s: int) -> float:
+        """Take the next slot and return the seconds until it; a limit of 0 takes none."""
+        if limit_per_s <= 0:
+            return 0.0
+        spacing = 1.0 / limit_per_s
+        if self._next_slot is None:
+            self._next_slot = now
+        slot = max(self._next_slot, now - BURST_SLOTS * spacing)
+        self._next_slot = slot + spacing
+        return max(0.0, slot - now)
+
+
+class HostGate:
+    """The entrance to one host: every request enters, and leaves when its answer is read."""
+
+    def __init__(self, timing: Timing, *, connections: int = DEFAULT_CONNECTIONS) -> None:
+        self._timing = timing
+        self._bucket = RequestBucket()
+        self._most = connections
+        self._window = float(connections)
+        self._active = 0
+        self._queue: deque[asyncio.Future[None]] = deque()
+        self._paused_until = 0.0
+        self._shrunk_at = float("-inf")
+
+    @property
+    def window(self) -> int:
+        """How many requests may be in flight now."""
+        return int(self._window)
+
+    def pause_left_s(self) -> float:
+        """Return how long the host still wants to be left alone."""
+        return max(0.0, self._paused_until - self._timing.monotonic())
+
+    async def enter(self, *, limit_per_s: int) -> None:
+        """Wait for a slot of the rate limit, for a free connection and for the end of a pause."""
+        wait_s = self._bucket.reserve(self._timing.monotonic(), limit_per_s=limit_per_s)
+        if wait_s > 0:
+            await self._timing.sleep(wait_s)
+        await self._take_connection()
+        try:
+            while (pause_s := self.pause_left_s()) > 0:
+                await self._timing.sleep(pause_s)
+        except BaseException:
+            self.leave()
+            raise
+
+    def leave(self) -> None:
+        """Free the connection for the next in line."""
+        self._active -= 1
+        self._admit_waiting()
+
+    def pause(self, pause_s: float) -> None:
+        """Send nothing for this time; a longer pause that runs already stays."""
+        self._paused_until = max(self._paused_until, self._timing.monotonic() + pause_s)
+
+    def shrink(self) -> None:
+        """Halve the number of connections: the host is overloaded."""
+        now = self._timing.monotonic()
+        if now - self._shrunk_at >= SHRINK_INTERVAL_S:
+            self._shrunk_at = now
+            self._window = max(1.0, self._window / 2)
+
+    def grow(self) -> None:
+        """Note a good answer."""
+        if self._window < self._most:
+            self._window = min(float(self._most), self._window + 1.0 / self._window)
+            self._admit_waiting()
+
+    async def _take_connection(self) -> None:
+        if not self._queue and self._active < self.window:
+            self._active += 1
+            return
+        turn = asyncio.get_running_loop().create_future()
+        self._queue.append(turn)
+        try:
+            await turn
+        except asyncio.CancelledError:
+            if turn.done() and not turn.cancelled():  # admitted and cancelled at the same time
+                self.leave()
+            raise
+
+    def _admit_waiting(self) -> None:
+        while self._queue and self._active < self.window:
+            turn = self._queue.popleft()
+            if not turn.done():
+                self._active += 1
+                turn.set_result(None)
+
+
+class HostGates:
+    """The gates of all hosts, made on first use; hosts come from the configuration and images."""
+
+    def __init__(self, timing: Timing, *, connections: int = DEFAULT_CONNECTIONS) -> None:
+        self._timing = timing
+        self._connections = connections
+        self._gates: dict[str, HostGate] = {}
+
+    def gate(self, host: str) -> HostGate:
+        """Return the gate of ``host[:port]``."""
+        found = self._gates.get(host)
+        if found is None:
+            found = self._gates[host] = HostGate(self._timing, connections=self._connections)
+        return found

@@ -1,0 +1,60 @@
+"""Everything that one process shares when it talks to registries, and the way to a client.
+
+One of these lives as long as the process; its parts are made for it alone: connection pool, host
+limits, known challenges, tokens.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from argocd_image_updater.registry.authorization import Authorizer
+from argocd_image_updater.registry.client import RegistryClient
+from argocd_image_updater.registry.limits import DEFAULT_CONNECTIONS
+from argocd_image_updater.registry.proxies import read_proxies
+from argocd_image_updater.registry.retry import POLICY, RetryPolicy
+from argocd_image_updater.registry.timing import REAL_TIME, Timing
+from argocd_image_updater.registry.traffic import Exchange, Traffic
+from argocd_image_updater.registry.transport import DEADLINES, Deadlines, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from argocd_image_updater.registry.endpoint import Endpoint
+    from argocd_image_updater.registry.session import CredentialsProvider
+
+
+class RegistryNetwork:
+    """environment: variables that name proxies. observe: called for each request, for metrics."""
+
+    def __init__(
+        self,
+        *,
+        environment: Mapping[str, str] | None = None,
+        deadlines: Deadlines = DEADLINES,
+        policy: RetryPolicy = POLICY,
+        timing: Timing = REAL_TIME,
+        connections: int = DEFAULT_CONNECTIONS,
+        observe: Callable[[Exchange], None] | None = None,
+    ) -> None:
+        self.transport = Transport(proxies=read_proxies(environment or {}), deadlines=deadlines)
+        self.traffic = Traffic(
+            self.transport, timing=timing, policy=policy, connections=connections, observe=observe
+        )
+        self.authorizer = Authorizer(self.traffic)
+
+    def client(
+        self, endpoint: Endpoint, repository: str, *, credentials: CredentialsProvider
+    ) -> RegistryClient:
+        """Return a client for one repository; cheap, it holds no connection."""
+        return RegistryClient(
+            endpoint,
+            repository,
+            traffic=self.traffic,
+            authorizer=self.authorizer,
+            credentials=credentials,
+        )
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        await self.transport.aclose()

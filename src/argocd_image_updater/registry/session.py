@@ -1,0 +1,136 @@
+"""One identity that asks one registry about one repository: which credentials go along.
+
+Rules: 1. every request is authorised by the challenges known for the host; 2. a 401 is answered
+once, if it came from the registry itself and not from where a redirect led; 3. credentials that
+were rejected are read again once, and the request is repeated if they have changed; 4. credentials
+that were read again in vain are left alone for a while.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Protocol
+
+from argocd_image_updater.core.facts import Failure, FailureKind
+from argocd_image_updater.registry.answers import UNAUTHORIZED, is_good, read_failure
+from argocd_image_updater.registry.authorization import Authorizer, Grant, Subject
+from argocd_image_updater.registry.redirects import origin
+from argocd_image_updater.registry.transport import Request, Response
+
+if TYPE_CHECKING:
+    from argocd_image_updater.registry.api import Api
+    from argocd_image_updater.registry.endpoint import Credentials
+    from argocd_image_updater.registry.traffic import Traffic
+
+RENEWAL_INTERVAL_S = 30.0  # credentials that were read again in vain are left alone for this long
+
+
+class CredentialsProvider(Protocol):
+    """Where the credentials of a repository come from."""
+
+    async def __call__(self) -> Credentials | Failure:
+        """Return the credentials, kept or read; ANONYMOUS where none are configured."""
+
+    def invalidate(self, used: Credentials) -> None:
+        """Forget what is kept, if it still is what the registry rejected."""
+
+
+class RepositorySession:
+    """Sends the requests of one client."""
+
+    def __init__(
+        self,
+        api: Api,
+        repository: str,
+        *,
+        traffic: Traffic,
+        authorizer: Authorizer,
+        credentials: CredentialsProvider,
+    ) -> None:
+        self.api = api
+        self._repository = repository
+        self._traffic = traffic
+        self._authorizer = authorizer
+        self._credentials = credentials
+        self._rejected: tuple[Credentials, float] | None = None
+
+    async def ask(
+        self,
+        url: str,
+        *,
+        max_bytes: int,
+        method: str = "GET",
+        accept: tuple[str, ...] = (),
+        renew: bool = True,
+    ) -> Response | Failure:
+        """Return the last answer to one request. renew: read rejected credentials again."""
+        credentials = await self._credentials()
+        if isinstance(credentials, Failure):
+            return credentials
+        request = Request(
+            url=url, max_bytes=max_bytes, method=method, accept=accept, tls=self.api.tls
+        )
+        result, rejected = await self._authorized(request, credentials)
+        if not (rejected and renew):
+            return result
+        renewed = await self._renew(credentials)
+        if renewed is None:
+            return result
+        if isinstance(renewed, Failure):
+            return renewed
+        return (await self._authorized(request, renewed))[0]
+
+    async def _authorized(
+        self, request: Request, credentials: Credentials
+    ) -> tuple[Response | Failure, bool]:
+        """Return the answer, and whether it means that the credentials were rejected."""
+        subject = Subject(self.api, self._repository, credentials)
+        grant = await self._authorizer.grant(subject)
+        result = await self._send(request, grant)
+        if not (
+            isinstance(grant, Grant)
+            and isinstance(result, Response)
+            and result.status == UNAUTHORIZED
+            and origin(result.url) == origin(request.url)
+        ):
+            return result, self._is_rejection(grant, result)
+        again = await self._authorizer.answer(subject, grant, response=result)
+        if again is None:
+            return result, True
+        result = await self._send(request, again)
+        return result, self._is_rejection(again, result)
+
+    async def _send(self, request: Request, grant: Grant | Failure) -> Response | Failure:
+        if isinstance(grant, Failure):
+            return grant
+        if grant.withheld:
+            return grant.withheld
+        return await self._traffic.send(
+            replace(request, authorization=grant.header),
+            host=self.api.host,
+            limit_per_s=self.api.limit_per_s,
+        )
+
+    def _is_rejection(self, grant: Grant | Failure, result: Response | Failure) -> bool:
+        if isinstance(grant, Grant) and grant.withheld:
+            return False
+        if isinstance(result, Failure):
+            return result.kind is FailureKind.DENIED
+        if is_good(result):
+            return False
+        return read_failure(result, subject="").kind is FailureKind.DENIED
+
+    async def _renew(self, rejected: Credentials) -> Credentials | Failure | None:
+        """Return other credentials than the rejected ones, or None where there are none.
+
+        Somebody else may have renewed them already; only if not, they are read again.
+        """
+        now = self._traffic.timing.monotonic()
+        if self._rejected and self._rejected[0] == rejected and now < self._rejected[1]:
+            return None
+        current = await self._credentials()
+        if current == rejected:
+            self._rejected = (rejected, now + RENEWAL_INTERVAL_S)
+            self._credentials.invalidate(rejected)
+            current = await self._credentials()
+        return None if current == rejected else current

@@ -1,0 +1,152 @@
+"""Send a request with all manners: limits of the host, redirects, pauses and further attempts.
+
+Each hop of a redirect counts against the limit. What comes back is the last answer, good or not, or
+a `Failure` when there was none; exceptions of the transport end here. Time spent waiting for the
+rate limit does not count against the deadline of the attempts, a pause that the host asked for
+does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from argocd_image_updater.core.facts import Failure, FailureKind
+from argocd_image_updater.registry.limits import DEFAULT_CONNECTIONS, HostGate, HostGates
+from argocd_image_updater.registry.redirects import follow_redirects
+from argocd_image_updater.registry.retry import (
+    POLICY,
+    TOO_MANY_REQUESTS,
+    TRANSIENT_STATUSES,
+    RetryPolicy,
+    parse_retry_after,
+)
+from argocd_image_updater.registry.timing import REAL_TIME, Timing
+from argocd_image_updater.registry.transport import (
+    Exchanger,
+    Request,
+    Response,
+    TransportError,
+    safe_url,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_OVERLOADED = frozenset({TOO_MANY_REQUESTS, 503})
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request as it is counted: status 0 means that there was no answer."""
+
+    host: str
+    method: str
+    status: int
+    elapsed_s: float
+
+
+class Traffic:
+    """All requests of the process to registries and token services go through one of these."""
+
+    def __init__(
+        self,
+        transport: Exchanger,
+        *,
+        timing: Timing = REAL_TIME,
+        policy: RetryPolicy = POLICY,
+        connections: int = DEFAULT_CONNECTIONS,
+        observe: Callable[[Exchange], None] | None = None,
+    ) -> None:
+        self.timing = timing
+        self._transport = transport
+        self._policy = policy
+        self._gates = HostGates(timing, connections=connections)
+        self._observe = observe
+
+    def gate(self, host: str) -> HostGate:
+        """Return the gate of a host, to look at its pause and its window."""
+        return self._gates.gate(host)
+
+    async def send(
+        self, request: Request, *, host: str, limit_per_s: int = 0
+    ) -> Response | Failure:
+        """Return the last answer to `request`, or why there was none.
+
+        host: key of the gate. limit_per_s: 0 = not counted.
+        """
+        gate = self._gates.gate(host)
+        started = self.timing.monotonic()
+        attempt = 0
+        while True:
+            attempt += 1
+            if gate.pause_left_s() > self._policy.deadline_s:
+                return _paused(request, gate)
+            try:
+                result = await follow_redirects(
+                    lambda hop: self._exchange(hop, gate, host=host, limit_per_s=limit_per_s),
+                    request,
+                )
+            except TransportError as error:
+                outcome: Response | Failure = Failure(error.kind, str(error))
+                temporary, retry_after_s = error.temporary, None
+            else:
+                outcome = result
+                temporary = result.status in TRANSIENT_STATUSES
+                retry_after_s = self._retry_after_s(result)
+            if not temporary:
+                return outcome
+            if not await self._wait(gate, attempt, started=started, retry_after_s=retry_after_s):
+                return outcome
+
+    async def _exchange(
+        self, request: Request, gate: HostGate, *, host: str, limit_per_s: int
+    ) -> Response:
+        await gate.enter(limit_per_s=limit_per_s)
+        started = self.timing.monotonic()
+        status = 0
+        try:
+            response = await self._transport.exchange(request)
+            status = response.status
+        finally:
+            gate.leave()
+            if self._observe:
+                elapsed_s = self.timing.monotonic() - started
+                self._observe(Exchange(host, request.method, status, elapsed_s))
+        self._adapt(gate, response)
+        return response
+
+    def _adapt(self, gate: HostGate, response: Response) -> None:
+        """Slow down where the host complains; a pause holds for everybody who asks this host."""
+        if response.status not in _OVERLOADED:
+            gate.grow()
+            return
+        gate.shrink()
+        if retry_after_s := self._retry_after_s(response):
+            gate.pause(retry_after_s)
+
+    async def _wait(
+        self, gate: HostGate, attempt: int, *, started: float, retry_after_s: float | None
+    ) -> bool:
+        """Wait for the next attempt; False when there is none."""
+        wait_s = self._policy.wait_s(
+            attempt,
+            elapsed_s=self.timing.monotonic() - started,
+            retry_after_s=max(retry_after_s or 0.0, gate.pause_left_s()) or None,
+            dice=self.timing.random(),
+        )
+        if wait_s is None:
+            return False
+        await self.timing.sleep(wait_s)
+        return True
+
+    def _retry_after_s(self, response: Response) -> float | None:
+        if response.status not in TRANSIENT_STATUSES:
+            return None
+        return parse_retry_after(response.header("Retry-After"), unix_now=self.timing.unix())
+
+
+def _paused(request: Request, gate: HostGate) -> Failure:
+    left_s = gate.pause_left_s()
+    message = f"{safe_url(request.url)}: the host asked to wait for another {left_s:.0f} s"
+    return Failure(FailureKind.RATE_LIMITED, message, left_s)

@@ -1,0 +1,256 @@
+"""The seam to the HTTP library: one request, one answer, read to its end.
+
+Promises: 1. nothing is sent but what the `Request` says: no cookies, no netrc, no credentials from
+a URL; 2. redirects are answers like others, followed elsewhere; 3. connecting, waiting for headers
+and the whole exchange have deadlines, the body has a size limit; 4. every fault is a
+`TransportError` that says whether trying again can help, and holds no secret. Only this module
+knows aiohttp; it is imported when the first request is sent.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import metadata
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote, urlsplit
+
+from argocd_image_updater.core.facts import FailureKind
+from argocd_image_updater.errors import RemoteError, shorten
+from argocd_image_updater.registry.bodies import BodyError, read_body
+from argocd_image_updater.registry.proxies import DIRECT, ProxyRules
+from argocd_image_updater.registry.tls import VERIFIED, TlsSettings, tls_context
+
+if TYPE_CHECKING:
+    import aiohttp
+    from multidict import CIMultiDictProxy
+    from yarl import URL
+
+MAX_ERROR_BODY_BYTES = 65_536  # an error text is read only to explain
+MAX_HEADER_BYTES = 32_768  # one header line; long Link and Location headers are legitimate
+IDLE_CONNECTION_S = 90.0
+MAX_OPEN_CONNECTIONS = 200  # of the process; each host has its own, lower limit above this layer
+_FIRST_ERROR_STATUS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """connect_s includes the TLS handshake; silence_s: between two pieces of an answer."""
+
+    connect_s: float = 10.0
+    silence_s: float = 10.0
+    total_s: float = 60.0
+
+
+DEADLINES = Deadlines()
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request. url: absolute; escapes in it stay as they are. accept: a header line each."""
+
+    url: str
+    max_bytes: int
+    method: str = "GET"
+    accept: tuple[str, ...] = ()
+    authorization: str = ""
+    tls: TlsSettings = VERIFIED
+    total_s: float = 0.0  # 0 = the deadline of the transport
+
+    def __repr__(self) -> str:
+        return f"Request({self.method} {safe_url(self.url)})"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One answer; url is that of the request it answers."""
+
+    status: int
+    url: str
+    headers: CIMultiDictProxy[str]
+    body: bytes = b""
+
+    def header(self, name: str) -> str:
+        """Return the first line of a header, empty when it is absent."""
+        return self.headers.get(name, "")
+
+    def header_lines(self, name: str) -> tuple[str, ...]:
+        """Return all lines of a header."""
+        return tuple(self.headers.getall(name, ()))
+
+
+class Exchanger(Protocol):
+    """What the layers above need of a transport."""
+
+    async def exchange(self, request: Request) -> Response:
+        """Send one request and return its answer.
+
+        Raises:
+            TransportError: there is no complete answer.
+        """
+
+
+class TransportError(RemoteError):
+    """No complete answer.
+
+    temporary: another try within seconds can help. kind: what it means if none does.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        temporary: bool = True,
+        kind: FailureKind = FailureKind.TRANSIENT,
+    ) -> None:
+        super().__init__(message, temporary=temporary)
+        self.kind = kind
+
+
+class Transport:
+    """One connection pool for the whole process, opened by the first request."""
+
+    def __init__(self, *, proxies: ProxyRules = DIRECT, deadlines: Deadlines = DEADLINES) -> None:
+        self._proxies = proxies
+        self._deadlines = deadlines
+        self._session: aiohttp.ClientSession | None = None
+
+    async def exchange(self, request: Request) -> Response:
+        """Send one request and return its answer, whatever its status.
+
+        Raises:
+            TransportError: there is no complete answer.
+        """
+        import aiohttp  # noqa: PLC0415 - costs 300 ms, paid only by who sends a request
+
+        try:
+            return await self._exchange(request)
+        except BodyError as error:
+            kind = FailureKind.TRANSIENT if error.temporary else FailureKind.UNUSABLE
+            raise TransportError(
+                _about(request, str(error)), temporary=error.temporary, kind=kind
+            ) from error
+        except TimeoutError as error:
+            raise TransportError(_about(request, "no answer in time")) from error
+        except aiohttp.ClientConnectorCertificateError as error:
+            hint = "add the CA to registries.conf (ca_file, ca_data) or correct the certificate"
+            why = f"the TLS certificate was refused; {hint}"
+            raise _permanent(request, why) from error
+        except (aiohttp.InvalidURL, UnicodeError, ValueError) as error:
+            why = "the request cannot be sent: bad URL, header or CA bundle"
+            raise _permanent(request, why) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise TransportError(_about(request, _fault(error))) from error
+
+    async def aclose(self) -> None:
+        """Close all connections; the next request opens the pool again."""
+        session, self._session = self._session, None
+        if session:
+            await session.close()
+
+    async def _exchange(self, request: Request) -> Response:
+        from yarl import URL  # noqa: PLC0415 - comes with aiohttp
+
+        url = URL(_encoded(request.url), encoded=True)
+        if url.user is not None:
+            url = url.with_user(None)
+        proxy, proxy_auth = _split_proxy(
+            self._proxies.proxy_for(url.scheme, url.host or "", url.port)
+        )
+        async with self._open().request(
+            request.method,
+            url,
+            headers=_headers(request),
+            allow_redirects=False,
+            ssl=tls_context(request.tls) if url.scheme == "https" else True,
+            timeout=self._timeout(request),
+            proxy=proxy,
+            proxy_auth=proxy_auth,
+        ) as answer:
+            failed = answer.status >= _FIRST_ERROR_STATUS
+            body = await read_body(
+                answer.content.iter_any(),
+                coding=answer.headers.get("Content-Encoding", ""),
+                limit_bytes=MAX_ERROR_BODY_BYTES if failed else request.max_bytes,
+                truncate=failed,
+            )
+            return Response(answer.status, request.url, answer.headers, body)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._session is None or self._session.closed:
+            import aiohttp  # noqa: PLC0415 - see exchange
+
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=MAX_OPEN_CONNECTIONS, keepalive_timeout=IDLE_CONNECTION_S
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+                max_line_size=MAX_HEADER_BYTES,
+                max_field_size=MAX_HEADER_BYTES,
+                headers={"User-Agent": user_agent(), "Accept-Encoding": "gzip"},
+            )
+        return self._session
+
+    def _timeout(self, request: Request) -> aiohttp.ClientTimeout:
+        import aiohttp  # noqa: PLC0415 - see exchange
+
+        return aiohttp.ClientTimeout(
+            total=request.total_s or self._deadlines.total_s,
+            sock_connect=self._deadlines.connect_s,
+            sock_read=self._deadlines.silence_s,
+        )
+
+
+def user_agent() -> str:
+    """Return product and version as they are sent to registries."""
+    try:
+        return f"argocd-image-updater/{metadata.version('argocd-image-updater')}"
+    except metadata.PackageNotFoundError:
+        return "argocd-image-updater"
+
+
+def safe_url(url: str) -> str:
+    """Return a URL for people: no user, no query, one line."""
+    parts = urlsplit(url)
+    return shorten(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}")
+
+
+def _encoded(url: str) -> str:
+    """Escape what may not stand in a URL; a foreign Location or Link may hold blanks or umlauts."""
+    return url if url.isascii() and " " not in url else quote(url, safe="%/:=&?~#+!$,;'@()*[]")
+
+
+def _headers(request: Request) -> list[tuple[str, str]]:
+    headers = [("Accept", media_type) for media_type in request.accept]
+    if request.authorization:
+        headers.append(("Authorization", request.authorization))
+    return headers
+
+
+def _split_proxy(proxy: str) -> tuple[URL | None, aiohttp.BasicAuth | None]:
+    """Part the credentials of a proxy from its URL; None for a direct connection."""
+    if not proxy:
+        return None, None
+    import aiohttp  # noqa: PLC0415 - see Transport.exchange
+    from yarl import URL  # noqa: PLC0415 - comes with aiohttp
+
+    url = URL(proxy)
+    if not url.user:
+        return url, None
+    auth = aiohttp.BasicAuth(url.user, url.password or "", encoding="utf-8")
+    return url.with_user(None), auth
+
+
+def _permanent(request: Request, why: str) -> TransportError:
+    return TransportError(_about(request, why), temporary=False, kind=FailureKind.CONFIG)
+
+
+def _about(request: Request, why: str) -> str:
+    return f"{request.method} {safe_url(request.url)}: {why}"
+
+
+def _fault(error: Exception) -> str:
+    """Name a connection fault; the library's texts may hold addresses but never our headers."""
+    cause = getattr(error, "os_error", None) or error
+    return shorten(getattr(cause, "strerror", "") or str(cause) or type(cause).__name__)
