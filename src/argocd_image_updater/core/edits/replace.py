@@ -1,0 +1,112 @@
+"""Replacing one scalar in place: quotes, anchor, comment and line breaks around it stay.
+
+Invariant: the splice covers the scalar's own characters only. Rules of the spans (libyaml):
+an anchor or tag stands inside the node's span and is kept; an empty value has a span of no length
+behind its ``:`` or ``-``; a block scalar's span runs over the blank lines that follow it.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from argocd_image_updater.core.edits.content import scalar_text
+from argocd_image_updater.core.edits.layout import content_end, mapping_column, value_start
+from argocd_image_updater.core.edits.proof import STR_TAG
+from argocd_image_updater.core.edits.scalars import Flag, Scalar, canonical, literal_lines, restyled
+from argocd_image_updater.core.edits.splices import Splice
+from argocd_image_updater.core.reasons import Reason
+
+if TYPE_CHECKING:
+    from argocd_image_updater.core.edits.content import Style
+    from argocd_image_updater.core.edits.yamltext import YamlText
+
+_BLOCK_HEADER = re.compile(r"([|>])([-+0-9]*)([^\r\n]*)")
+
+
+def scalar(doc: YamlText, at: int, *, value: Scalar, style: Style) -> list[Splice]:
+    """Return the splices that give the scalar or alias at event `at` a new value."""
+    event = doc.events[at]
+    if doc.is_alias(at):
+        text = scalar_text(value, style=style, flow=doc.in_flow(at))
+        return [Splice(doc.start(at), doc.end(at), text)]
+    if _is_key(doc, at):
+        doc.refuse(Reason.AMBIGUOUS, "the value is shared with a key through an anchor", at=at)
+    body = value_start(doc, at)
+    if event.style in {"|", ">"}:
+        kept = _kept_block(doc, at, body=body, value=value, style=style)
+        if kept is not None:
+            return [*_tag_removal(doc, at, body=body), kept]
+    text = _new_text(doc, at, value=value, style=style, body=body)
+    if body == doc.end(at) and event.style not in {"'", '"', "|", ">"}:
+        return [*_tag_removal(doc, at, body=body), _empty_filled(doc, at, text)]
+    return [*_tag_removal(doc, at, body=body), Splice(body, content_end(doc, at), text)]
+
+
+def _is_key(doc: YamlText, at: int) -> bool:
+    parent = doc.parents[at]
+    return parent >= 0 and doc.is_mapping(parent) and doc.key_of(at) < 0
+
+
+def _new_text(doc: YamlText, at: int, *, value: Scalar, style: Style, body: int) -> str:
+    event, flow = doc.events[at], doc.in_flow(at)
+    if isinstance(value, Flag) or style.json:
+        return scalar_text(value, style=style, flow=flow)
+    if style.canonical and _is_canonical(doc, at, body=body):
+        lines = literal_lines(value) if "\n" in value and not flow else None
+        if lines:
+            pad = doc.eol(body) + " " * (mapping_column(doc, doc.parents[at]) + style.step)
+            return "|-" + "".join(pad + line if line else doc.eol(body) for line in lines)
+        return canonical(value, flow=flow)
+    return restyled(value, style=event.style or None, flow=flow, old=event.value)
+
+
+def _is_canonical(doc: YamlText, at: int, *, body: int) -> bool:
+    event = doc.events[at]
+    if event.style == "|":
+        return True
+    return doc.text[body : doc.end(at)] == canonical(event.value, flow=doc.in_flow(at))
+
+
+def _tag_removal(doc: YamlText, at: int, *, body: int) -> list[Splice]:
+    """Drop a tag that would make the new string another type (``!!int``); keep all others."""
+    tag = doc.events[at].tag
+    if tag is None or tag == STR_TAG or not tag.startswith("tag:yaml.org,2002:"):
+        return []
+    start = doc.start(at)
+    found = re.search(r"!\S*[ \t]*", doc.text[start:body])
+    if found is None:
+        doc.refuse(Reason.AMBIGUOUS, "the value's tag cannot be located", at=at)
+    return [Splice(start + found.start(), start + found.end(), "")]
+
+
+def _empty_filled(doc: YamlText, at: int, text: str) -> Splice:
+    """Return the splice that puts a value where there is none."""
+    place = doc.end(at)
+    before = doc.text[place - 1 : place]
+    if doc.start(at) < place or before in {":", "-", "?"}:
+        return Splice(place, place, f" {text}")
+    if not doc.in_flow(at) or doc.key_of(at) < 0:
+        doc.refuse(Reason.AMBIGUOUS, "the empty value cannot be located", at=at)
+    return Splice(place, place, f": {text}")  # ``{key}`` or ``{key, other}``
+
+
+def _kept_block(doc: YamlText, at: int, *, body: int, value: Scalar, style: Style) -> Splice | None:
+    """Return a splice that keeps the block style (``|`` or ``>``), None if the value forbids it.
+
+    The line break at the block's end is not part of an image's value, so the block gets ``-``.
+    """
+    lines = literal_lines(value) if isinstance(value, str) and not style.canonical else None
+    header = _BLOCK_HEADER.match(doc.text, body)
+    if not lines or len(lines) > 1 or header is None:
+        return None
+    end, first = content_end(doc, at, keep=False), doc.line_end(body)
+    indent = re.compile(r"[\r\n\x85\u2028\u2029]+( +)\S").match(doc.text, first)
+    if end <= first or indent is None:
+        return None
+    digits = "".join(character for character in header.group(2) if character.isdigit())
+    break_ = (
+        doc.text[first : first + 2] if doc.text[first : first + 2] == "\r\n" else doc.text[first]
+    )
+    new = f"{header.group(1)}{digits}-{header.group(3)}{break_}{indent.group(1)}{lines[0]}"
+    return Splice(body, end, new)
