@@ -1,0 +1,104 @@
+"""Run the program that prints the credentials of a registry.
+
+No shell, no arguments, no standard input; a session of its own, so that everything it starts ends
+with it when it takes too long. Its output is a secret: it is returned and appears nowhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import stat
+from typing import TYPE_CHECKING
+
+from argocd_image_updater.errors import UpdaterError, shorten
+from argocd_image_updater.registry.credentials.values import VALUE_LIMIT
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Cloud command lines need long under CPU limits.
+DEFAULT_TIMEOUT_S = 60.0
+# Enough to explain a failure; the rest is read and dropped.
+ERROR_OUTPUT_LIMIT = 4_096
+# How long a killed process may take to disappear before it is left to the system.
+REAP_S = 5.0
+_CHUNK = 65_536
+
+
+class ProgramError(UpdaterError):
+    """The program could not be run or failed. The message never holds its standard output."""
+
+
+async def run_program(
+    path: str, *, environ: Mapping[str, str], timeout_s: float = DEFAULT_TIMEOUT_S
+) -> bytes:
+    """Return the standard output of the program; raise ProgramError unless it exits with 0."""
+    _check_program(path)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            path,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=dict(environ),
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise ProgramError(f"cannot be started: {error.strerror}") from None
+    try:
+        async with asyncio.timeout(timeout_s):
+            output, complaint = await _collect(process)
+            status = await process.wait()
+    except TimeoutError:
+        raise ProgramError(
+            f"did not end within {timeout_s:g} s and was killed",
+            hint="raise the time-out of credential programs",
+        ) from None
+    finally:
+        if process.returncode is None:
+            await _kill_group(process)
+    if status != 0:
+        raise ProgramError(f"failed with exit status {status}: {complaint or 'no message'}")
+    return output
+
+
+def _check_program(path: str) -> None:
+    if not path.startswith("/"):
+        raise ProgramError("the path must be absolute")
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - a path of any bytes, looked at once
+    except (OSError, ValueError):
+        raise ProgramError("does not exist or cannot be reached") from None
+    if not stat.S_ISREG(mode):
+        raise ProgramError("is not a file")
+
+
+async def _collect(process: asyncio.subprocess.Process) -> tuple[bytes, str]:
+    """Return standard output as it is, and the beginning of standard error on one line."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    async with asyncio.TaskGroup() as tasks:
+        output = tasks.create_task(_read(process.stdout, VALUE_LIMIT + 1))
+        complaint = tasks.create_task(_read(process.stderr, ERROR_OUTPUT_LIMIT))
+    if len(output.result()) > VALUE_LIMIT:
+        raise ProgramError(f"printed more than {VALUE_LIMIT} bytes")
+    return output.result(), shorten(complaint.result().decode("utf-8", "replace"))
+
+
+async def _read(stream: asyncio.StreamReader, limit: int) -> bytes:
+    """Read to the end, keeping at most `limit` bytes."""
+    kept = bytearray()
+    while chunk := await stream.read(_CHUNK):
+        kept += chunk[: limit - len(kept)]
+    return bytes(kept)
+
+
+async def _kill_group(process: asyncio.subprocess.Process) -> None:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(REAP_S):
+            await process.wait()
