@@ -1,0 +1,38 @@
+"""The endpoint of an image depends on the configuration alone, not on its order."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from argocd_image_updater.core.reference import ImageReference
+from argocd_image_updater.registry.endpoint import Endpoint
+from argocd_image_updater.registry.endpoints import DOCKER_HUB, EndpointTable
+
+COMPONENTS = st.sampled_from(["a", "b", "ab", "c"])
+HOSTS = st.sampled_from(["r.test", "r.test:5000", "r.tests"])
+PREFIXES = st.builds(
+    lambda host, path: "/".join([host, *path]), HOSTS, st.lists(COMPONENTS, max_size=3)
+)
+
+
+def table_of(prefixes: list[str]) -> EndpointTable:
+    endpoints = {
+        prefix: Endpoint(prefix, prefix, f"https://{prefix.partition('/')[0]}")
+        for prefix in prefixes
+    }
+    return EndpointTable(endpoints, DOCKER_HUB)
+
+
+@given(
+    st.lists(PREFIXES, unique=True, max_size=8).flatmap(
+        lambda prefixes: st.tuples(st.just(prefixes), st.permutations(prefixes))
+    ),
+    HOSTS,
+    st.lists(COMPONENTS, min_size=1, max_size=4),
+)
+def test_the_longest_matching_prefix_wins_in_any_order(orders, host, path):
+    image = ImageReference(host, "/".join(path))
+    first, second = (table_of(list(prefixes)).lookup(image) for prefixes in orders)
+    assert first == second
+    matching = [prefix for prefix in orders[0] if f"{host}/{image.name}/".startswith(f"{prefix}/")]
+    assert first.prefix == max(matching, key=len, default=host)
+    assert first.inferred is not bool(matching)
