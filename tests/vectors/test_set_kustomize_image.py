@@ -15,10 +15,6 @@ BETTER = {
         "registry:5000/team/other:1.0",
         "registry:5000/team/app:1.0.1",
     ],
-    "port: port registry renamed entries": [
-        "app=registry:5000/team/app:1.0.1",
-        "other=registry:5000/team/other:1.0",
-    ],
     "port: localhost image": ["localhost:5000/b:1", "localhost:5000/app:2"],
     "port: constraint not a valid tag loses the port": ["localhost:5000/app:2"],
     "aliased entries are collapsed when no name is configured": [

@@ -2,15 +2,15 @@
 
 An override is ``[original=]repository[:tag][@digest]``. Overrides are compared by what they mean
 (original name, registry, repository), never by the text before a colon: a registry with a port has
-a colon of its own. The left side of an override is kept, one image leaves one override for each
-original name, and overrides of other images are never touched.
+a colon of its own. One image leaves one override for each original name, and overrides of other
+images are never touched.
 Rules: ``tests/vectors/data/set_kustomize_image.json`` and ``get_current_from_params.json``; the
 syntax is that of ``kustomize edit set image``.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.reference import parse_image
@@ -77,6 +77,11 @@ def set_kustomize(
     targets = _targets(overrides, wanted=wanted)
     if not targets:
         return (*images, _render(None, wanted=wanted))
+    if len(targets) == 1 and not kustomize_name:
+        # COMPAT: a single override loses its left side (update_application.json).
+        (at,) = targets
+        plain = replace(overrides[at], original="")
+        return (*images[:at], _render(plain, wanted=wanted), *images[at + 1 :])
     result: list[str] = []
     written: set[str] = set()
     for index, override in enumerate(overrides):
@@ -114,6 +119,16 @@ def kustomize_already_set(
     return bool(targets) and all(
         _render(overrides[index], wanted=wanted) == overrides[index].text for index in targets
     )
+
+
+def lost_original(
+    images: tuple[str, ...], *, image: ImageReference, kustomize_name: str = ""
+) -> str:
+    """Return the left side that ``set_kustomize`` would drop, for a warning; mostly empty."""
+    targets = kustomize_targets(images, image=image, kustomize_name=kustomize_name)
+    if len(targets) != 1 or kustomize_name:
+        return ""
+    return _parse(images[targets[0]]).original
 
 
 def kustomize_targets(

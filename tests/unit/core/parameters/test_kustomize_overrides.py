@@ -3,6 +3,7 @@
 from argocd_image_updater.core.parameters.kustomize import (
     get_kustomize,
     kustomize_already_set,
+    lost_original,
     repository_text,
     set_kustomize,
 )
@@ -63,3 +64,12 @@ def test_the_port_of_a_registry_is_no_tag():
     assert repository_text("registry:5000/team/app:1@sha256:ab") == "registry:5000/team/app"
     assert repository_text("registry:5000/team/app") == "registry:5000/team/app"
     assert repository_text("app:1") == "app"
+
+
+def test_a_single_renamed_override_loses_its_left_side_and_that_can_be_told():
+    image = parse_image("nginx:2")
+    images = ("redis:7", "web=nginx:1")
+    assert set_kustomize(images, image=image) == ("redis:7", "nginx:2")
+    assert lost_original(images, image=image) == "web"
+    assert lost_original(images, image=image, kustomize_name="web") == ""
+    assert lost_original(("a=nginx:1", "b=nginx:1"), image=image) == ""
