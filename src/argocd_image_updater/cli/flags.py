@@ -1,0 +1,244 @@
+"""Every flag of every command, once: name, type, default, environment variable, help.
+
+The parser, the help texts, the shell completions and docs/reference/cli.md are made from this
+table, so none of them can drift. Names, defaults and variables of the first releases never change.
+"""
+
+from __future__ import annotations
+
+from argocd_image_updater.cli.cluster_flags import CLUSTER_FLAGS
+from argocd_image_updater.cli.durations import NS_PER_S
+from argocd_image_updater.cli.flag import (
+    COMPLETION,
+    EXPLAIN,
+    ONLY_RUN,
+    PLAN,
+    VERSION,
+    Flag,
+    Kind,
+    Section,
+)
+
+_AT_LEAST_ONE = range(1, 2**31)
+
+_WORK = (
+    Flag(
+        "manifests",
+        "Folder with the YAML files to work on: ImageUpdater, Application, Secret, ConfigMap and "
+        "registries.conf. May be given several times.",
+        kind=Kind.LIST,
+        default=(),
+        metavar="DIR",
+        path="dir",
+    ),
+    Flag(
+        "once",
+        "Do one cycle and end. Without it the cycle repeats every --interval.",
+        kind=Kind.BOOL,
+        default=False,
+        commands=ONLY_RUN,
+    ),
+    Flag(
+        "interval",
+        "Pause from the end of one cycle to the start of the next; 0 does one cycle.",
+        kind=Kind.DURATION,
+        default=120 * NS_PER_S,
+        env="IMAGE_UPDATER_INTERVAL",
+        commands=ONLY_RUN,
+    ),
+    Flag(
+        "dry-run",
+        "Decide and show everything, write nothing.",
+        kind=Kind.BOOL,
+        default=False,
+        commands=ONLY_RUN,
+    ),
+    Flag(
+        "argocd-namespace",
+        "Namespace of Argo CD: where Applications are looked for and repository credentials stand.",
+        env="ARGOCD_NAMESPACE",
+        metavar="NAME",
+    ),
+    Flag(
+        "registries-conf-path",
+        "Registries configuration. Not given: registries.conf in the manifests, else the default "
+        "path if it exists. Empty: the built-in registries only.",
+        default="/app/config/registries.conf",
+        metavar="FILE",
+        path="file",
+    ),
+    Flag(
+        "platform",
+        "Platform whose images count where an image does not name platforms itself, as "
+        "os/arch[/variant].",
+        env="IMAGE_UPDATER_PLATFORM",
+        metavar="PLATFORM",
+        default_note="that of this machine",
+    ),
+    Flag(
+        "downgrade",
+        "When an older tag may replace the current one, for images that do not say: always, only "
+        "when a rule or the registry excludes the current tag, or never.",
+        default="whenExcluded",
+        env="IMAGE_UPDATER_DOWNGRADE",
+        choices=("allow", "whenExcluded", "never"),
+    ),
+    Flag(
+        "max-concurrent-apps",
+        "How many Applications are worked on at the same time.",
+        kind=Kind.INT,
+        default=10,
+        env="MAX_CONCURRENT_APPS",
+        allowed=_AT_LEAST_ONE,
+        env_allowed=range(1, 101),
+    ),
+    Flag(
+        "state-dir",
+        "Folder for what is remembered between runs (answers of registries, Git objects). Private "
+        "to this user, used by one process at a time.",
+        env="IMAGE_UPDATER_STATE_DIR",
+        metavar="DIR",
+        path="dir",
+        default_note="$XDG_CACHE_HOME/argocd-image-updater",
+    ),
+)
+
+_GIT = (
+    Flag(
+        "git-commit-user",
+        "Author and committer of commits.",
+        default="argocd-image-updater",
+        env="GIT_COMMIT_USER",
+        metavar="NAME",
+        section=Section.GIT,
+    ),
+    Flag(
+        "git-commit-email",
+        "E-mail address of the author and committer.",
+        default="noreply@argoproj.io",
+        env="GIT_COMMIT_EMAIL",
+        metavar="ADDRESS",
+        section=Section.GIT,
+    ),
+    Flag(
+        "git-commit-sign-off",
+        "Add a Signed-off-by line to commit messages.",
+        kind=Kind.BOOL,
+        default=False,
+        env="GIT_COMMIT_SIGN_OFF",
+        section=Section.GIT,
+    ),
+    Flag(
+        "git-commit-message-path",
+        "Template of the commit message. Missing or empty: the built-in one.",
+        default="/app/config/commit.template",
+        metavar="FILE",
+        path="file",
+        section=Section.GIT,
+    ),
+    Flag(
+        "git-batch-commits",
+        "One commit per Application, per ImageUpdater, or one for everything that goes to a "
+        "branch.",
+        default="app",
+        env="GIT_BATCH_COMMITS",
+        choices=("app", "resource", "one"),
+        section=Section.GIT,
+    ),
+    Flag(
+        "git-allow-local",
+        "Allow file:// and local paths as Git repositories outside stand-alone mode. With "
+        "--manifests they are always allowed.",
+        kind=Kind.BOOL,
+        default=False,
+        section=Section.GIT,
+    ),
+    Flag(
+        "git-commit-method",
+        "How commits are made: with git, or through the API of the forge (api is refused: not in "
+        "this release).",
+        default="git",
+        env="GIT_COMMIT_METHOD",
+        choices=("git", "api", ""),
+        section=Section.GIT,
+    ),
+    Flag(
+        "git-commit-signing-key",
+        "Key that signs commits (refused: not in this release).",
+        env="GIT_COMMIT_SIGNING_KEY",
+        metavar="KEY",
+        section=Section.GIT,
+    ),
+    Flag(
+        "git-commit-signing-method",
+        "Kind of signature: openpgp or ssh.",
+        default="openpgp",
+        env="GIT_COMMIT_SIGNING_METHOD",
+        metavar="METHOD",
+        section=Section.GIT,
+    ),
+)
+
+LOG_LEVELS = ("trace", "debug", "info", "warn", "error")
+LOG_FORMATS = ("text", "json")
+
+_OUTPUT = (
+    Flag(
+        "output",
+        "What is printed on standard output: a table for people or JSON for machines.",
+        default="table",
+        choices=("table", "json"),
+        section=Section.OUTPUT,
+    ),
+    Flag(
+        "all",
+        "List every tag, not only the newest.",
+        kind=Kind.BOOL,
+        default=False,
+        commands=frozenset({EXPLAIN}),
+        section=Section.OUTPUT,
+    ),
+    Flag(
+        "loglevel",
+        "Least important log lines to write. They go to standard error.",
+        default="info",
+        defaults=((PLAN, "warn"), (EXPLAIN, "warn")),
+        env="IMAGE_UPDATER_LOGLEVEL",
+        choices=LOG_LEVELS,
+        ignore_case=True,
+        section=Section.OUTPUT,
+    ),
+    Flag(
+        "logformat",
+        "Form of log lines.",
+        default="text",
+        env="IMAGE_UPDATER_LOGFORMAT",
+        choices=LOG_FORMATS,
+        section=Section.OUTPUT,
+    ),
+    Flag(
+        "short",
+        "Print the version alone.",
+        kind=Kind.BOOL,
+        default=False,
+        commands=frozenset({VERSION}),
+        section=Section.OUTPUT,
+    ),
+    Flag(
+        "no-descriptions",
+        "Leave the descriptions out of the completions.",
+        kind=Kind.BOOL,
+        default=False,
+        commands=frozenset({COMPLETION}),
+        section=Section.OUTPUT,
+    ),
+)
+
+
+FLAGS: tuple[Flag, ...] = (*_WORK, *_GIT, *_OUTPUT, *CLUSTER_FLAGS)
+BY_NAME = {flag.name: flag for flag in FLAGS}
+
+
+def flags_of(command: str) -> tuple[Flag, ...]:
+    """Return the flags of one command in the order of the help."""
+    return tuple(flag for flag in FLAGS if command in flag.commands)

@@ -1,0 +1,189 @@
+"""What ``--help`` prints: one page per command, made from the flag table.
+
+A page tells what the command does, how it is called, every flag with its default and environment
+variable, examples and exit codes. Pure: data in, text out.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass
+
+from argocd_image_updater.cli import exit_codes
+from argocd_image_updater.cli.flag import (
+    COMPLETION,
+    EXPLAIN,
+    PLAN,
+    RUN,
+    VERSION,
+    Flag,
+    Section,
+)
+from argocd_image_updater.cli.flags import flags_of
+
+_WIDTH = 98
+_INDENT = "      "
+
+
+@dataclass(frozen=True, slots=True)
+class CommandHelp:
+    """The words about one command."""
+
+    usage: str
+    summary: str
+    text: str
+    examples: tuple[tuple[str, str], ...] = ()
+    codes: tuple[int, ...] = (exit_codes.OK, exit_codes.USAGE)
+
+
+HELP_OF: dict[str, CommandHelp] = {
+    RUN: CommandHelp(
+        usage="run --manifests DIR [flags]",
+        summary="Look for newer images and write them back",
+        text="Reads ImageUpdater resources and Applications, asks the registries which tags exist, "
+        "decides for every image, and writes the new versions to Git or to the Application. "
+        "On a terminal it shows progress and a table; elsewhere plain lines.",
+        examples=(
+            ("one cycle, as in a CI job", "run --once --manifests deploy/"),
+            ("see what would happen", "run --once --dry-run --manifests deploy/"),
+            ("repeat every five minutes", "run --interval 5m --manifests deploy/"),
+            ("for machines", "run --once --manifests deploy/ --output json"),
+        ),
+        codes=(exit_codes.OK, exit_codes.USAGE, exit_codes.FAILED),
+    ),
+    PLAN: CommandHelp(
+        usage="plan --manifests DIR [flags]",
+        summary="Show what the next cycle would write, without writing",
+        text="Evaluates one cycle and prints, for each destination, the commits or patches with "
+        "their differences. Nothing is written. The differences contain the neighbouring lines of "
+        "the changed files.",
+        examples=(
+            ("what would change", "plan --manifests deploy/"),
+            ("fail a job when images are out of date", "plan --manifests deploy/ || exit 1"),
+        ),
+        codes=(exit_codes.OK, exit_codes.USAGE, exit_codes.FAILED, exit_codes.CHANGES),
+    ),
+    EXPLAIN: CommandHelp(
+        usage="explain APPLICATION [IMAGE] --manifests DIR [flags]",
+        summary="Show why an image is, or is not, updated",
+        text="Prints the decision in full: every setting and where it came from, the current "
+        "version and where it was read, each tag with the rule that kept or dropped it, the "
+        "choice, and the reason. APPLICATION is a name or namespace/name; IMAGE an alias or an "
+        "image name. Nothing is written.",
+        examples=(
+            ("all images of an Application", "explain guestbook --manifests deploy/"),
+            (
+                "one image with every tag",
+                "explain argocd/guestbook nginx --all --manifests deploy/",
+            ),
+        ),
+    ),
+    VERSION: CommandHelp(
+        usage="version [--short]",
+        summary="Print the version",
+        text="Prints version, commit and build date of this program and its runtime.",
+    ),
+    COMPLETION: CommandHelp(
+        usage="completion bash|zsh|fish|powershell [--no-descriptions]",
+        summary="Print a completion script for a shell",
+        text="Prints a script that completes commands, flags and values in the given shell.",
+        examples=(
+            (
+                "bash",
+                "completion bash > ~/.local/share/bash-completion/completions/argocd-image-updater",
+            ),
+            ("zsh", 'completion zsh > "${fpath[1]}/_argocd-image-updater"'),
+            ("fish", "completion fish > ~/.config/fish/completions/argocd-image-updater.fish"),
+            ("powershell", "completion powershell | Out-String | Invoke-Expression"),
+        ),
+    ),
+    "help": CommandHelp(
+        usage="help [COMMAND]",
+        summary="Show the help of a command",
+        text="Prints the page of one command, or the overview.",
+    ),
+}
+
+
+def command_help(command: str) -> str:
+    """Return the page of one command, ending in a newline."""
+    words = HELP_OF[command]
+    parts = [
+        textwrap.fill(words.text, _WIDTH),
+        f"Usage:\n  argocd-image-updater {words.usage}",
+        *_sections(command),
+        _examples(words),
+        _codes(words),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _sections(command: str) -> list[str]:
+    flags = flags_of(command)
+    blocks = []
+    for section in Section:
+        rows = [_flag_help(flag, command) for flag in flags if flag.section is section]
+        if rows:
+            blocks.append("\n".join([f"{section}:", *rows]))
+    return [*blocks, "Other:\n  -h, --help\n      Show this page."]
+
+
+def _flag_help(flag: Flag, command: str) -> str:
+    default = flag.default_text(command)
+    notes = [f"default {default}"] if default and not (flag.is_bool and default == "false") else []
+    notes += [f"env {flag.env}"] if flag.env else []
+    text = flag.help + (f" [{', '.join(notes)}]" if notes else "")
+    body = textwrap.fill(text, _WIDTH, initial_indent=_INDENT, subsequent_indent=_INDENT)
+    return f"  {flag.option}{_value_word(flag)}\n{body}"
+
+
+def _value_word(flag: Flag) -> str:
+    if flag.is_bool:
+        return ""
+    if flag.choices:
+        return " " + "|".join(word for word in flag.choices if word)
+    return " " + (flag.metavar or flag.kind.value.upper().removesuffix("S"))
+
+
+def _examples(words: CommandHelp) -> str:
+    if not words.examples:
+        return ""
+    lines = [f"  # {why}\n  argocd-image-updater {how}" for why, how in words.examples]
+    return "\n".join(["Examples:", *lines])
+
+
+def _codes(words: CommandHelp) -> str:
+    lines = [
+        textwrap.fill(
+            exit_codes.MEANING[code].replace("`", ""),
+            _WIDTH,
+            initial_indent=f"  {code}  ",
+            subsequent_indent="     ",
+        )
+        for code in words.codes
+    ]
+    return "\n".join(["Exit codes:", *lines])
+
+
+def _overview() -> str:
+    width = max(map(len, HELP_OF))
+    rows = [f"  {name:<{width}}  {words.summary}" for name, words in HELP_OF.items()]
+    return "\n".join(
+        [
+            "Keeps the container images of Argo CD applications up to date.",
+            "",
+            "Usage:",
+            "  argocd-image-updater COMMAND [flags]",
+            "",
+            "Commands:",
+            *rows,
+            "",
+            "Start here:",
+            "  argocd-image-updater plan --manifests DIR    what would change, without writing",
+            "  argocd-image-updater COMMAND --help          all flags of a command",
+            "",
+        ]
+    )
+
+
+OVERVIEW = _overview()
