@@ -1,0 +1,223 @@
+"""What the user asked for, as one typed value made from flags and environment.
+
+For each flag: the command line wins, then the environment variable, then the default. An empty
+variable counts as not set; one that cannot be read is ignored with a warning, as
+docs/reference/cli.md says. Pure but for nothing: the environment is handed in as a mapping.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from argocd_image_updater.cli.durations import NS_PER_S, format_duration, parse_duration
+from argocd_image_updater.cli.flag import RUN, Flag, Kind, Section
+from argocd_image_updater.cli.flags import flags_of
+from argocd_image_updater.cli.parser import check_value
+from argocd_image_updater.cli.places import default_platform, default_state_dir
+from argocd_image_updater.cli.values import parse_environment_bool, parse_environment_int
+from argocd_image_updater.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_SHORT_INTERVAL_NS = 60 * NS_PER_S
+_INT_RANGE = range(-(2**31), 2**31)
+_ORIGIN_FLAG, _ORIGIN_DEFAULT = "flag", "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """The value of one flag; origin is ``flag``, ``default`` or the name of the variable."""
+
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class GitOptions:
+    """How commits are made. message_path: empty = the built-in template."""
+
+    user: str
+    email: str
+    sign_off: bool
+    message_path: str
+    batch_commits: str
+    allow_local: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """Everything a command that evaluates a cycle needs to know.
+
+    registries_conf_path: None = not given (the manifests', else the default path), empty = only
+    the built-in registries. warnings: to be logged once logging works.
+    """
+
+    command: str
+    manifests: tuple[Path, ...]
+    once: bool
+    dry_run: bool
+    interval_ns: int
+    output: str
+    log_level: str
+    log_format: str
+    argocd_namespace: str
+    registries_conf_path: str | None
+    platform: str
+    downgrade: str
+    max_concurrent_apps: int
+    state_dir: Path
+    git: GitOptions
+    warnings: tuple[str, ...] = ()
+
+
+def read_options(
+    command: str, *, given: Mapping[str, Any], environ: Mapping[str, str]
+) -> RunOptions:
+    """Return the options of `run`, `plan` or `explain`.
+
+    given: values of the command line by flag name, None or empty where not given.
+
+    Raises:
+        ConfigError: a value cannot be used.
+    """
+    settings, warnings = resolve(command, given=given, environ=environ)
+    value = {name: setting.value for name, setting in settings.items()}
+    _refuse_later_features(settings)
+    once = value.get("once", True) or value.get("interval", 0) == 0
+    if not once:
+        warnings += _interval_warnings(value["interval"])
+    return RunOptions(
+        command=command,
+        manifests=tuple(Path(folder) for folder in value["manifests"]),
+        once=once,
+        dry_run=value.get("dry-run", True),
+        interval_ns=0 if once else value["interval"],
+        output=value["output"],
+        log_level=value["loglevel"],
+        log_format=value["logformat"],
+        argocd_namespace=value["argocd-namespace"],
+        registries_conf_path=_registries_path(settings["registries-conf-path"]),
+        platform=_checked_platform(value["platform"]),
+        downgrade=value["downgrade"],
+        max_concurrent_apps=value["max-concurrent-apps"],
+        state_dir=_state_dir(value["state-dir"], environ),
+        git=_git_options(value),
+        warnings=(*warnings, *_ineffective(settings)),
+    )
+
+
+def resolve(
+    command: str, *, given: Mapping[str, Any], environ: Mapping[str, str]
+) -> tuple[dict[str, Setting], tuple[str, ...]]:
+    """Return the setting of every flag of a command by name, and warnings about variables."""
+    settings: dict[str, Setting] = {}
+    warnings: list[str] = []
+    for flag in flags_of(command):
+        default = flag.default_for(command)
+        if given.get(flag.name) not in (None, ()):
+            settings[flag.name] = Setting(given[flag.name], _ORIGIN_FLAG)
+            continue
+        text = environ.get(flag.env, "") if flag.env else ""
+        settings[flag.name], warning = _from_environment(flag, text, default=default)
+        warnings += [warning] if warning else []
+    return settings, tuple(warnings)
+
+
+def _from_environment(flag: Flag, text: str, *, default: Any) -> tuple[Setting, str]:
+    if not text:
+        return Setting(default, _ORIGIN_DEFAULT), ""
+    try:
+        value = _environment_value(flag, text)
+    except ValueError as error:
+        used = format_duration(default) if flag.kind is Kind.DURATION else str(default).lower()
+        return (
+            Setting(default, _ORIGIN_DEFAULT),
+            f"environment variable {flag.env} is ignored, {used} is used: {error}",
+        )
+    try:
+        return Setting(check_value(flag, value) if flag.choices else value, flag.env), ""
+    except ValueError as error:
+        raise ConfigError(f'environment variable {flag.env}: "{text}" {error}') from error
+
+
+def _environment_value(flag: Flag, text: str) -> bool | int | str:
+    if flag.kind is Kind.BOOL:
+        return parse_environment_bool(text)
+    if flag.kind is Kind.INT:
+        return parse_environment_int(text, flag.env_allowed or _INT_RANGE)
+    if flag.kind is Kind.DURATION:
+        return parse_duration(text)
+    return text
+
+
+def _interval_warnings(interval_ns: int) -> tuple[str, ...]:
+    if interval_ns < 0:
+        raise ConfigError(
+            f"--interval={format_duration(interval_ns)} would pause for ever",
+            hint="give a pause above 0, or --once for a single cycle",
+        )
+    if interval_ns < _SHORT_INTERVAL_NS:
+        text = format_duration(interval_ns)
+        return (f"the interval of {text} is short: registries may limit the requests",)
+    return ()
+
+
+def _refuse_later_features(settings: Mapping[str, Setting]) -> None:
+    """Refuse what this release cannot do where silence would do the wrong thing."""
+    if settings["git-commit-method"].value == "api":
+        raise ConfigError(
+            "commits through the API of a forge are not in this release yet",
+            hint="leave out --git-commit-method, or set it to git",
+        )
+    if settings["git-commit-signing-key"].value:
+        raise ConfigError(
+            "signed commits are not in this release yet",
+            hint="leave out --git-commit-signing-key (GIT_COMMIT_SIGNING_KEY); "
+            "unsigned commits are never pushed where signed ones were asked for",
+        )
+
+
+def _ineffective(settings: Mapping[str, Setting]) -> tuple[str, ...]:
+    """Tell about flags on the command line that only the cluster mode uses."""
+    names = [
+        flag.option
+        for flag in flags_of(RUN)
+        if flag.section is Section.CLUSTER
+        and flag.name in settings
+        and settings[flag.name].origin == _ORIGIN_FLAG
+    ]
+    return (f"without effect together with --manifests: {', '.join(names)}",) if names else ()
+
+
+def _registries_path(setting: Setting) -> str | None:
+    return None if setting.origin == _ORIGIN_DEFAULT else str(setting.value)
+
+
+def _checked_platform(text: str) -> str:
+    if not text:
+        return default_platform()
+    parts = text.split("/")
+    if len(parts) not in {2, 3} or not all(parts):
+        raise ConfigError(
+            f'platform "{text}" is not of the form os/arch[/variant]',
+            hint="write for example --platform linux/arm64",
+        )
+    return text
+
+
+def _state_dir(text: str, environ: Mapping[str, str]) -> Path:
+    return Path(text) if text else default_state_dir(environ)
+
+
+def _git_options(value: Mapping[str, Any]) -> GitOptions:
+    return GitOptions(
+        user=value["git-commit-user"],
+        email=value["git-commit-email"],
+        sign_off=value["git-commit-sign-off"],
+        message_path=value["git-commit-message-path"],
+        batch_commits=value["git-batch-commits"],
+        allow_local=value["git-allow-local"] or bool(value["manifests"]),
+    )

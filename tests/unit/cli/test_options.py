@@ -1,0 +1,143 @@
+"""From flags and environment to options: precedence, unreadable variables, refusals."""
+
+from pathlib import Path
+
+import pytest
+
+from argocd_image_updater.cli.options import read_options, resolve
+from argocd_image_updater.cli.places import default_state_dir, platform_of
+from argocd_image_updater.errors import ConfigError
+
+SECOND = 10**9
+
+
+def options(command="run", environ=None, **given):
+    given = {name.replace("_", "-"): value for name, value in given.items()}
+    given.setdefault("manifests", ("deploy",))
+    return read_options(command, given=given, environ={"HOME": "/home/u"} | (environ or {}))
+
+
+def test_the_flag_beats_the_variable_and_the_variable_the_default():
+    assert options().max_concurrent_apps == 10
+    assert options(environ={"MAX_CONCURRENT_APPS": "7"}).max_concurrent_apps == 7
+    both = options(environ={"MAX_CONCURRENT_APPS": "7"}, max_concurrent_apps=3)
+    assert both.max_concurrent_apps == 3
+
+
+def test_an_empty_variable_counts_as_not_set():
+    assert options(environ={"GIT_COMMIT_USER": ""}).git.user == "argocd-image-updater"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "used"),
+    [
+        ("MAX_CONCURRENT_APPS", "101", "10"),
+        ("MAX_CONCURRENT_APPS", "0x5", "10"),
+        ("IMAGE_UPDATER_INTERVAL", "5", "2m0s"),
+        ("GIT_COMMIT_SIGN_OFF", "yes", "false"),
+        ("WEBHOOK_PORT", "70000", "8082"),
+    ],
+)
+def test_an_unreadable_variable_is_ignored_with_a_warning(name, text, used):
+    [warning] = options(environ={name: text}).warnings
+    assert warning.startswith(f"environment variable {name} is ignored, {used} is used")
+
+
+def test_variables_of_other_commands_give_no_warning():
+    assert (
+        options("plan", environ={"WEBHOOK_PORT": "no", "IMAGE_UPDATER_INTERVAL": "x"}).warnings
+        == ()
+    )
+
+
+def test_a_secret_in_a_variable_never_reaches_a_warning():
+    settings, warnings = resolve("run", given={}, environ={"QUAY_WEBHOOK_SECRET": "s3cr3t"})
+    assert settings["quay-webhook-secret"].value == "s3cr3t"
+    assert warnings == ()
+
+
+def test_a_wrong_word_in_a_variable_is_an_error_that_names_the_variable():
+    with pytest.raises(ConfigError, match='IMAGE_UPDATER_LOGFORMAT: "JSON" must be one of'):
+        options(environ={"IMAGE_UPDATER_LOGFORMAT": "JSON"})
+
+
+def test_the_log_level_is_read_in_any_case():
+    assert options(environ={"IMAGE_UPDATER_LOGLEVEL": "DEBUG"}).log_level == "debug"
+
+
+def test_once_or_an_interval_of_zero_means_one_cycle():
+    assert options(once=True).once
+    assert options(interval=0).once
+    assert not options(interval=300 * SECOND).once
+
+
+def test_a_short_interval_warns_and_a_negative_one_is_refused():
+    assert "short" in options(interval=5 * SECOND).warnings[0]
+    with pytest.raises(ConfigError, match="pause for ever"):
+        options(interval=-SECOND)
+
+
+def test_plan_and_explain_do_one_dry_cycle_quietly():
+    for command in ("plan", "explain"):
+        result = options(command)
+        assert (result.once, result.dry_run, result.log_level) == (True, True, "warn")
+
+
+def test_signing_and_api_commits_are_refused_rather_than_ignored():
+    with pytest.raises(ConfigError, match="signed commits"):
+        options(git_commit_signing_key="/key")
+    with pytest.raises(ConfigError, match="API of a forge"):
+        options(environ={"GIT_COMMIT_METHOD": "api"})
+    assert options(git_commit_method="").git.user
+
+
+def test_flags_of_the_cluster_mode_are_named_as_without_effect():
+    result = options(metrics_bind_address=":8443", leader_election=False)
+    [warning] = result.warnings
+    assert "--metrics-bind-address, --leader-election" in warning
+
+
+def test_local_repositories_are_allowed_with_manifests_only_or_on_request():
+    assert options().git.allow_local
+    assert not options(manifests=()).git.allow_local
+    assert options(manifests=(), git_allow_local=True).git.allow_local
+
+
+def test_the_registries_file_tells_not_given_from_built_in_only():
+    assert options().registries_conf_path is None
+    assert options(registries_conf_path="").registries_conf_path == ""
+    assert options(registries_conf_path="r.conf").registries_conf_path == "r.conf"
+
+
+@pytest.mark.parametrize("text", ["linux", "linux/", "a/b/c/d", "/amd64"])
+def test_a_platform_of_another_form_is_refused(text):
+    with pytest.raises(ConfigError, match="os/arch"):
+        options(platform=text)
+
+
+def test_a_given_platform_is_kept_and_the_default_is_a_linux_or_windows_one():
+    assert options(platform="linux/arm/v7").platform == "linux/arm/v7"
+    assert options().platform.startswith("linux/")
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "platform"),
+    [
+        ("linux", "x86_64", "linux/amd64"),
+        ("linux", "aarch64", "linux/arm64"),
+        ("linux", "armv7l", "linux/arm/v7"),
+        ("darwin", "arm64", "linux/arm64"),
+        ("win32", "AMD64", "windows/amd64"),
+        ("linux", "mips64", "linux/mips64"),
+    ],
+)
+def test_machine_names_become_platforms(system, machine, platform):
+    assert platform_of(system, machine) == platform
+
+
+def test_the_state_folder_follows_the_cache_conventions():
+    name = "argocd-image-updater"
+    assert default_state_dir({"XDG_CACHE_HOME": "/c", "HOME": "/h"}) == Path("/c") / name
+    assert default_state_dir({"XDG_CACHE_HOME": "c", "HOME": "/h"}) == Path("/h/.cache") / name
+    assert str(default_state_dir({"TMPDIR": "/t"})).startswith(f"/t/{name}-")
+    assert options(state_dir="/s").state_dir == Path("/s")
