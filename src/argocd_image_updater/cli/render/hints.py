@@ -1,0 +1,48 @@
+"""What to do about a reason, in one sentence; docs/reasons.md says more.
+
+Only reasons that need somebody to act have one; those of a dry run and of a normal state do not.
+"""
+
+from __future__ import annotations
+
+from argocd_image_updater.core.reasons import Reason
+
+HINT_OF: dict[Reason, str] = {
+    Reason.WOULD_DOWNGRADE: "if going back is meant, exclude the current tag by a filter or the "
+    "constraint, or set the downgrade policy to allow",
+    Reason.LIST_INCOMPLETE: "wait for the registry; if it stays so, it or a proxy before it cuts "
+    "lists of tags short",
+    Reason.CONFLICT: "let only one ImageUpdater select the Application",
+    Reason.ALLOW_TAGS_INVALID: 'write "any" or "regexp:" with a valid expression',
+    Reason.CONSTRAINT_INVALID: "correct the tag part of imageName; a word such as latest needs "
+    "the strategy digest",
+    Reason.CONSTRAINT_MISSING: "the strategy digest needs the tag to follow in imageName",
+    Reason.SETTINGS_INVALID: "correct the named field",
+    Reason.SECRET_REFUSED: "put the Secret into the Application's namespace, or configure the "
+    "credentials for the registry",
+    Reason.TARGET_MISMATCH: "use the manifestTargets of the Application's type",
+    Reason.TARGET_MISSING: "correct writeBackTarget, or create the file",
+    Reason.TARGET_UNREADABLE: "repair the file",
+    Reason.TARGET_OUTSIDE: "name a regular file inside the repository",
+    Reason.AMBIGUOUS: "name the place exactly, or make it one of its own",
+    Reason.SOURCE_UNSUPPORTED: "only Helm, Kustomize and Plugin sources can be updated",
+    Reason.METADATA_INCOMPLETE: "nothing is chosen from a partial view; the next cycle tries again",
+    Reason.REGISTRY_ERROR: "the next cycle tries again",
+    Reason.REPOSITORY_UNKNOWN: "check the spelling and the credentials: many registries hide what "
+    "one may not see",
+    Reason.RATE_LIMITED: "give credentials, set a limit for the registry, or raise the interval",
+    Reason.AUTH_FAILED: "check the credentials of the registry",
+    Reason.CREDENTIALS_UNAVAILABLE: "check the Secret, variable or script that holds the "
+    "credentials",
+    Reason.VERIFICATION_FAILED: "sign the image with the expected key, or correct the key",
+    Reason.GIT_UNREACHABLE: "the next cycle tries again",
+    Reason.GIT_AUTH_FAILED: "check the credentials of the Git repository",
+    Reason.GIT_BRANCH_MISSING: "set gitConfig.branch to an existing branch",
+    Reason.PUSH_REJECTED: "allow the push, or write to another branch or a pull request",
+    Reason.WRITE_FAILED: "see the message",
+}
+
+
+def hint_of(reason: Reason) -> str:
+    """Return what to do, or an empty text."""
+    return HINT_OF.get(reason, "")

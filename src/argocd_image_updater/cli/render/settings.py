@@ -1,0 +1,89 @@
+"""The settings of one image as rows: name, value, and where the value came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from argocd_image_updater.core.settings import ImageSettings
+
+_DEFAULT = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRow:
+    """One setting. value: as in JSON. origin: ``default``, ``spec``, ``image`` and others."""
+
+    name: str
+    value: Any
+    origin: str
+
+    @property
+    def text(self) -> str:
+        if isinstance(self.value, bool):
+            return "true" if self.value else "false"
+        if isinstance(self.value, list):
+            return ", ".join(self.value) or "-"
+        return str(self.value) if self.value not in ("", None) else "-"
+
+
+def _constraint(settings: ImageSettings) -> str:
+    tag = settings.reference.tag
+    return (tag.name or tag.digest) if tag else ""
+
+
+def _key_name(settings: ImageSettings) -> str:
+    key = settings.verify_key
+    return f"{key.secret_name}#{key.key}" if key else ""
+
+
+# Names as in the resource; each also says under which names its origin may be recorded.
+_SETTINGS: tuple[tuple[str, Callable[[ImageSettings], Any]], ...] = (
+    ("constraint", _constraint),
+    ("updateStrategy", lambda settings: settings.strategy.value),
+    ("allowTags", lambda settings: settings.allow_tags),
+    ("ignoreTags", lambda settings: list(settings.ignore_tags)),
+    ("platforms", lambda settings: list(settings.platforms)),
+    ("forceUpdate", lambda settings: settings.force_update),
+    ("downgrade", lambda settings: settings.downgrade.value),
+    ("pullSecret", lambda settings: settings.pull_secret),
+    ("manifestTargets.helm.name", lambda settings: settings.target.helm_name),
+    ("manifestTargets.helm.tag", lambda settings: settings.target.helm_tag),
+    ("manifestTargets.helm.spec", lambda settings: settings.target.helm_spec),
+    ("manifestTargets.kustomize.name", lambda settings: settings.target.kustomize_name),
+    ("manifestTargets.plugin.name", lambda settings: settings.target.plugin_name),
+    ("manifestTargets.plugin.tag", lambda settings: settings.target.plugin_tag),
+    ("manifestTargets.plugin.spec", lambda settings: settings.target.plugin_spec),
+    ("verify.enabled", lambda settings: settings.verify_enabled),
+    ("verify.key", _key_name),
+)
+_ALWAYS_SHOWN = frozenset(
+    {"constraint", "updateStrategy", "allowTags", "ignoreTags", "platforms", "downgrade"}
+)
+_OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
+    "constraint": ("imageName", "image", "reference"),
+    "updateStrategy": ("strategy", "update_strategy"),
+    "allowTags": ("allow_tags",),
+    "ignoreTags": ("ignore_tags",),
+    "forceUpdate": ("force_update",),
+    "pullSecret": ("pull_secret",),
+    "verify.enabled": ("verify", "verify_enabled"),
+    "verify.key": ("verify", "verify_key"),
+}
+
+
+def setting_rows(settings: ImageSettings) -> list[SettingRow]:
+    """Return the rows that say something: the usual ones, and others where they are set."""
+    rows = [SettingRow(name, read(settings), _origin(settings, name)) for name, read in _SETTINGS]
+    return [row for row in rows if row.name in _ALWAYS_SHOWN or row.value not in ("", [], False)]
+
+
+def _origin(settings: ImageSettings, name: str) -> str:
+    group = name.partition(".")[0]
+    for key in (name, *_OTHER_NAMES.get(name, ()), group):
+        if key in settings.origins:
+            return settings.origins[key]
+    return _DEFAULT

@@ -1,0 +1,219 @@
+"""A cycle as a table for people: one row per image, then what needs attention, then a summary.
+
+On a terminal the table fits its width and long runs of up-to-date images are folded into one line;
+anywhere else every image is one plain line of full length, good for grep and awk.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from argocd_image_updater.cli.render.hints import hint_of
+from argocd_image_updater.cli.render.terminal import (
+    Terminal,
+    printable,
+    shorten_digests,
+    tag_text,
+)
+from argocd_image_updater.core.reasons import Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from argocd_image_updater.core.decisions import Decision
+    from argocd_image_updater.core.report import CycleReport
+    from argocd_image_updater.core.settings import Problem
+
+STYLE_OF = {
+    Outcome.UPDATED: "green",
+    Outcome.CURRENT: "dim",
+    Outcome.SKIPPED: "dim",
+    Outcome.HELD: "yellow",
+    Outcome.ERROR: "red",
+}
+_OUTCOME_WORDS = {
+    Outcome.UPDATED: "updated",
+    Outcome.CURRENT: "up to date",
+    Outcome.SKIPPED: "skipped",
+    Outcome.HELD: "held back",
+    Outcome.ERROR: "failed",
+}
+_FOLD_ABOVE = 60  # rows that fit on a tall terminal; beyond, up-to-date images are only counted
+_GAP = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the table."""
+
+    application: str
+    image: str
+    change: str
+    reason: str
+    written_to: str
+    outcome: Outcome
+
+    @property
+    def cells(self) -> tuple[str, str, str, str, str]:
+        return (self.application, self.image, self.change, self.reason, self.written_to)
+
+
+def render_report(report: CycleReport, terminal: Terminal) -> str:
+    """Return the whole report, ending in a newline."""
+    shown, folded = _fold(report.decisions, terminal)
+    rows = [_row(decision, terminal) for decision in shown]
+    blocks = [_table(rows, terminal) if rows else "", _folded_line(folded)]
+    blocks += [render_attention(report, terminal).rstrip("\n"), summary_line(report)]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def render_attention(report: CycleReport, terminal: Terminal) -> str:
+    """Return what failed, is held back or deserves a look; empty when there is nothing."""
+    return "".join(line + "\n" for line in _attention(report, terminal))
+
+
+def summary_line(report: CycleReport) -> str:
+    """Return one sentence of counts, duration and requests."""
+    outcomes = Counter(decision.outcome for decision in report.decisions)
+    words = [f"{outcomes[o]} {_word(o, report)}" for o in Outcome if outcomes[o]]
+    applications = len({decision.application for decision in report.decisions})
+    parts = [
+        f"{_count(applications, 'application')}, {_count(len(report.decisions), 'image')}"
+        + (f": {', '.join(words)}" if words else ""),
+        f"{report.duration_s:.1f} s",
+    ]
+    asked = ", ".join(f"{n} {printable(kind)}" for kind, n in report.requests.items() if n)
+    parts += [asked] if asked else []
+    parts += ["dry run, nothing was written"] if report.dry_run else []
+    return "; ".join(parts)
+
+
+def problem_lines(problem: Problem) -> list[str]:
+    """Return what is wrong, where, and what to do."""
+    where = " ".join(
+        str(part)
+        for part in (
+            f"ImageUpdater {problem.resource}" if problem.resource else "",
+            f"application {problem.application}" if problem.application else "",
+            problem.image or problem.alias,
+            problem.field_path,
+        )
+        if part
+    )
+    text = f"{problem.reason.value}: {problem.message}"
+    return _with_hint(f"{where}: {text}" if where else text, hint_of(problem.reason))
+
+
+def _row(decision: Decision, terminal: Terminal) -> Row:
+    return Row(
+        application=printable(str(decision.application)),
+        image=printable(decision.image),
+        change=_change_text(decision, terminal),
+        reason=decision.reason.value,
+        written_to=printable(decision.written_to),
+        outcome=decision.outcome,
+    )
+
+
+def _change_text(decision: Decision, terminal: Terminal) -> str:
+    current = tag_text(decision.current, terminal)
+    chosen = decision.change.new if decision.change else decision.chosen
+    if chosen is None or chosen == decision.current:
+        return current
+    return f"{current} {terminal.arrow} {tag_text(chosen, terminal)}"
+
+
+def _fold(decisions: Sequence[Decision], terminal: Terminal) -> tuple[Sequence[Decision], int]:
+    if not terminal.is_tty or len(decisions) <= _FOLD_ABOVE:
+        return decisions, 0
+    shown = [d for d in decisions if d.outcome is not Outcome.CURRENT]
+    return shown, len(decisions) - len(shown)
+
+
+def _folded_line(folded: int) -> str:
+    return f"and {_count(folded, 'image')} up to date (--output json lists all)" if folded else ""
+
+
+def _headings(terminal: Terminal) -> tuple[str, str, str, str, str]:
+    return ("APPLICATION", "IMAGE", f"FROM {terminal.arrow} TO", "REASON", "WRITTEN TO")
+
+
+def _table(rows: Sequence[Row], terminal: Terminal) -> str:
+    return _rich_table(rows, terminal) if terminal.is_tty else _plain_table(rows, terminal)
+
+
+def _plain_table(rows: Sequence[Row], terminal: Terminal) -> str:
+    lines = [_headings(terminal), *(row.cells for row in rows)]
+    widths = [max(len(cells[column]) for cells in lines) for column in range(len(lines[0]))]
+    texts = [
+        _GAP.join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
+        for cells in lines
+    ]
+    styles = ["bold", *(STYLE_OF[row.outcome] for row in rows)]
+    return "\n".join(terminal.paint(text, style) for text, style in zip(texts, styles, strict=True))
+
+
+def _rich_table(rows: Sequence[Row], terminal: Terminal) -> str:
+    import io
+
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD if terminal.unicode else box.ASCII2, pad_edge=False)
+    for heading in _headings(terminal):
+        table.add_column(heading, overflow="fold", header_style="bold")
+    for row in rows:
+        table.add_row(*map(Text, row.cells), style=STYLE_OF[row.outcome])
+    page = io.StringIO()
+    Console(
+        file=page,
+        width=terminal.width,
+        force_terminal=terminal.colour,
+        color_system="standard" if terminal.colour else None,
+        legacy_windows=False,
+        _environ={},
+    ).print(table)
+    lines = (line.rstrip() for line in page.getvalue().splitlines())
+    return "\n".join(line for line in lines if line)
+
+
+def _attention(report: CycleReport, terminal: Terminal) -> Iterator[str]:
+    told = set()
+    for decision in report.decisions:
+        told.add((decision.application, decision.alias, decision.reason, decision.message))
+        where = f"{decision.application} {decision.image}"
+        if decision.outcome in {Outcome.ERROR, Outcome.HELD}:
+            text = f"{where}: {decision.reason.value}: {decision.message}"
+            style = STYLE_OF[decision.outcome]
+            yield from _lines(_with_hint(text, hint_of(decision.reason)), style, terminal)
+        for warning in decision.warnings:
+            yield from _lines([f"{where}: warning: {warning}"], "yellow", terminal)
+    for problem in report.problems:
+        key = (problem.application, problem.alias, problem.reason, problem.message)
+        if key not in told:
+            style = "dim" if problem.quiet else "red"
+            yield from _lines(problem_lines(problem), style, terminal)
+
+
+def _lines(texts: Sequence[str], style: str, terminal: Terminal) -> Iterator[str]:
+    for number, text in enumerate(texts):
+        shown = shorten_digests(text, terminal)
+        yield terminal.paint(shown, style) if number == 0 else f"  {shown}"
+
+
+def _with_hint(text: str, hint: str) -> list[str]:
+    return [text, f"hint: {hint}"] if hint else [text]
+
+
+def _word(outcome: Outcome, report: CycleReport) -> str:
+    if outcome is Outcome.UPDATED and report.dry_run:
+        return "to update"
+    return _OUTCOME_WORDS[outcome]
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
