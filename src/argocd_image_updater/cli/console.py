@@ -1,0 +1,69 @@
+"""The two streams of a command: results on standard output, log and progress on standard error."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TextIO
+
+from argocd_image_updater.cli.logging import LogOptions, make_room_with, set_up_logging
+from argocd_image_updater.cli.render.progress import ProgressLine
+from argocd_image_updater.cli.render.terminal import Terminal, detect_terminal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from argocd_image_updater.cli.options import RunOptions
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """Where output goes and what it can show."""
+
+    out: TextIO
+    err: TextIO
+    out_terminal: Terminal
+    err_terminal: Terminal
+
+    def write(self, text: str) -> None:
+        """Write a result."""
+        self.out.write(text)
+        self.out.flush()
+
+    @contextmanager
+    def progress(self) -> Iterator[ProgressLine | None]:
+        """Give a live line while the block runs; None where there is no terminal."""
+        line = ProgressLine(self.err, self.err_terminal) if self.err_terminal.is_tty else None
+        make_room_with(line)
+        try:
+            yield line
+        finally:
+            if line is not None:
+                line.clear()
+            make_room_with(None)
+
+
+def open_console(options: RunOptions, environ: Mapping[str, str]) -> Console:
+    """Set up the log, tell the warnings about options, and return the streams."""
+    console = Console(
+        out=sys.stdout,
+        err=sys.stderr,
+        out_terminal=detect_terminal(sys.stdout, environ),
+        err_terminal=detect_terminal(sys.stderr, environ),
+    )
+    set_up_logging(LogOptions(options.log_level, _log_form(options, console, environ)), sys.stderr)
+    for warning in options.warnings:
+        _LOG.warning("%s", warning)
+    return console
+
+
+def _log_form(options: RunOptions, console: Console, environ: Mapping[str, str]) -> str:
+    if options.log_format == "json":
+        return "json"
+    plain = environ.get("ENABLE_LOG_COLORS", "").lower() == "false"
+    wanted = console.err_terminal.is_tty and console.err_terminal.colour
+    return "terminal" if wanted and not plain else "text"

@@ -1,0 +1,166 @@
+"""The program: its commands, and what every error looks like to the user.
+
+`entry` is the console script. Commands import what they need when they run, so that ``version``,
+``--help`` and completions start at once. A mistake in the command line shows the usage, any other
+error does not; both say what to do.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from argocd_image_updater.cli import exit_codes
+from argocd_image_updater.cli.arguments import UsageError
+from argocd_image_updater.cli.flag import COMPLETION, EXPLAIN, PLAN, RUN, VERSION
+from argocd_image_updater.cli.flags import flags_of
+from argocd_image_updater.cli.help_texts import OVERVIEW, command_help
+from argocd_image_updater.cli.parser import PROGRAM, FlagCommand, Program, unknown_command
+from argocd_image_updater.errors import UpdaterError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from argocd_image_updater.cli.options import RunOptions
+
+
+def entry() -> None:
+    """Run the program with the words of the command line and end the process."""
+    for stream in (sys.stdout, sys.stderr):
+        # A terminal that cannot show a character gets its code instead of a crash.
+        if (reconfigure := getattr(stream, "reconfigure", None)) is not None:
+            reconfigure(errors="backslashreplace")
+    sys.exit(main(sys.argv[1:], environ=os.environ))
+
+
+def main(words: Sequence[str], *, environ: Mapping[str, str]) -> int:
+    """Run one command and return its exit code."""
+    program = build_program()
+    try:
+        code = program.main(args=list(words), prog_name=PROGRAM, standalone_mode=False, obj=environ)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has gone: nothing is left to say, and nowhere to say it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return exit_codes.USAGE
+    except (KeyboardInterrupt, click.Abort):
+        return exit_codes.USAGE
+    except UsageError as error:
+        return _tell_usage_error(error)
+    except UpdaterError as error:
+        return _tell_error(error)
+    except Exception as error:  # noqa: BLE001 - the last place that can tell the user
+        return _tell_crash(error)
+    return int(code or exit_codes.OK)
+
+
+def build_program() -> click.Group:
+    """Return the program with all its commands, in the order of the help."""
+    topic = click.Argument(["topic"], required=False)
+    shell = click.Argument(["shell"], required=False)
+    application = click.Argument(["application"], metavar="APPLICATION")
+    image = click.Argument(["image"], required=False, metavar="IMAGE")
+    commands = (
+        FlagCommand(RUN, _run, ignore_extra=True),
+        FlagCommand(PLAN, _plan),
+        FlagCommand(EXPLAIN, _explain, arguments=(application, image)),
+        FlagCommand(VERSION, _version, ignore_extra=True),
+        FlagCommand(COMPLETION, _completion, arguments=(shell,)),
+        FlagCommand("help", _help, arguments=(topic,), ignore_extra=True),
+    )
+    return Program(
+        PROGRAM,
+        callback=_overview,
+        invoke_without_command=True,
+        commands={command.name or "": command for command in commands},
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+
+@click.pass_context
+def _overview(context: click.Context) -> None:
+    if context.invoked_subcommand is None:
+        click.echo(OVERVIEW, nl=False)
+
+
+def _run(**given: Any) -> int:
+    from argocd_image_updater.cli.run import run
+
+    return run(_options(RUN, given), _environ())
+
+
+def _plan(**given: Any) -> int:
+    from argocd_image_updater.cli.plan import plan
+
+    return plan(_options(PLAN, given), _environ())
+
+
+def _explain(*, application: str, image: str | None, **given: Any) -> int:
+    from argocd_image_updater.cli.explain import Question, explain
+
+    question = Question(application, image or "", all_tags=bool(given["all"]))
+    return explain(_options(EXPLAIN, given), _environ(), question)
+
+
+def _version(*, short: bool | None) -> int:
+    from argocd_image_updater.cli.version import read_build, version_text
+
+    click.echo(version_text(read_build(), short=bool(short)), nl=False)
+    return exit_codes.OK
+
+
+def _completion(*, shell: str | None, no_descriptions: bool | None) -> int:
+    from argocd_image_updater.cli.completion import SCRIPTS, completion_script
+
+    if shell not in SCRIPTS:
+        click.echo(command_help(COMPLETION), nl=False)
+        return exit_codes.OK
+    click.echo(completion_script(shell, descriptions=not no_descriptions), nl=False)
+    return exit_codes.OK
+
+
+def _help(*, topic: str | None) -> int:
+    commands = build_program().commands if topic else {}
+    if topic and topic not in commands:
+        raise unknown_command(topic, commands)
+    click.echo(command_help(topic) if topic else OVERVIEW, nl=False)
+    return exit_codes.OK
+
+
+def _options(command: str, given: Mapping[str, Any]) -> RunOptions:
+    from argocd_image_updater.cli.options import read_options
+
+    by_flag = {flag.name: given[flag.name.replace("-", "_")] for flag in flags_of(command)}
+    return read_options(command, given=by_flag, environ=_environ())
+
+
+def _environ() -> Mapping[str, str]:
+    environ: Mapping[str, str] = click.get_current_context().find_root().obj
+    return environ
+
+
+def _tell_usage_error(error: UsageError) -> int:
+    page = command_help(error.command) if error.command else ""
+    parts = [f"Error: {error}", error.hint, page.rstrip("\n")]
+    # A long page scrolls the error away from a reader, but not from a log.
+    parts += [f"Error: {error}"] if page and sys.stderr.isatty() else []
+    click.echo("\n\n".join(part for part in parts if part), err=True)
+    return exit_codes.USAGE
+
+
+def _tell_error(error: UpdaterError) -> int:
+    click.echo(f"Error: {error}", err=True)
+    if error.hint:
+        click.echo(f"  hint: {error.hint}", err=True)
+    return exit_codes.of_error(error)
+
+
+def _tell_crash(error: Exception) -> int:
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    click.echo(f"{text}\nError: internal error, please report it with the lines above", err=True)
+    return exit_codes.FAILED

@@ -1,0 +1,89 @@
+"""``run``: cycles, once or again and again, with a report after each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+from argocd_image_updater.cli import exit_codes
+from argocd_image_updater.cli.console import Console, open_console
+from argocd_image_updater.cli.cycle import run_cycle
+from argocd_image_updater.cli.durations import NS_PER_S, format_duration
+from argocd_image_updater.cli.render.json_report import report_document, to_text
+from argocd_image_updater.cli.render.table import render_report
+from argocd_image_updater.cli.report_log import log_report
+from argocd_image_updater.cli.session import open_session, require_manifests
+from argocd_image_updater.cli.stopping import Interrupted, Stop, stop_on_signals
+from argocd_image_updater.cli.version import read_build
+from argocd_image_updater.errors import BugError, UpdaterError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from argocd_image_updater.cli.cycle import Session
+    from argocd_image_updater.cli.options import RunOptions
+    from argocd_image_updater.core.report import CycleReport
+
+_LOG = logging.getLogger(__name__)
+
+
+def run(options: RunOptions, environ: Mapping[str, str]) -> int:
+    """Run the command and return its exit code."""
+    require_manifests(options)
+    console = open_console(options, environ)
+    _LOG.info("starting", extra=_start_fields(options))
+    return asyncio.run(run_cycles(open_session(options), options, console))
+
+
+async def run_cycles(
+    opening: AbstractAsyncContextManager[Session], options: RunOptions, console: Console
+) -> int:
+    """Run one cycle, or cycles until a signal; return the exit code."""
+    with stop_on_signals() as stop:
+        async with opening as session:
+            report = await run_cycle(session, options, console=console, stop=stop)
+            _show(report, options, console)
+            if options.once:
+                return exit_codes.of_report(report)
+            await _repeat(session, options, console=console, stop=stop)
+    return exit_codes.OK
+
+
+async def _repeat(session: Session, options: RunOptions, *, console: Console, stop: Stop) -> None:
+    """Run further cycles until a stop; what ends one of them does not end the others."""
+    while True:
+        await stop.wait(options.interval_ns / NS_PER_S)
+        if stop.requested:
+            return
+        try:
+            report = await run_cycle(session, options, console=console, stop=stop)
+        except (BugError, Interrupted):
+            raise
+        except UpdaterError as error:
+            # The first cycle worked: manifests may be half edited, a disk full for a moment.
+            _LOG.error("the cycle failed: %s", error, extra={"hint": error.hint})
+        else:
+            _show(report, options, console)
+
+
+def _show(report: CycleReport, options: RunOptions, console: Console) -> None:
+    log_report(report)
+    if options.output == "json":
+        console.write(to_text(report_document(report), one_line=not options.once))
+    else:
+        console.write(render_report(report, console.out_terminal))
+
+
+def _start_fields(options: RunOptions) -> dict[str, str]:
+    fields = {
+        "logger": "controller-setup",
+        "app": f"argocd-image-updater: {read_build().name}",
+        "loglevel": options.log_level.upper(),
+        "interval": format_duration(options.interval_ns) if options.interval_ns else "once",
+        "healthPort": "0",  # there are no probes in this mode
+    }
+    if options.argocd_namespace:
+        fields["argocdNamespace"] = options.argocd_namespace
+    return fields

@@ -1,0 +1,91 @@
+"""From options to a running session: the one place that knows the engine's names.
+
+The engine is imported here, when a cycle is wanted, so that other commands start at once.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from argocd_image_updater.cli.flags import BY_NAME
+from argocd_image_updater.errors import ConfigError
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from argocd_image_updater.cli.cycle import Session
+    from argocd_image_updater.cli.options import RunOptions
+
+_LOG = logging.getLogger(__name__)
+_DEFAULT_TEMPLATE = BY_NAME["git-commit-message-path"].default
+_TEMPLATE_LIMIT_BYTES = 1024 * 1024  # a commit message template is a page, not a book
+
+
+def require_manifests(options: RunOptions) -> None:
+    """Refuse to start without manifests: the cluster mode does not exist yet.
+
+    Raises:
+        ConfigError: no folder was named.
+    """
+    if not options.manifests:
+        raise ConfigError(
+            f"{options.command} needs --manifests DIR: this release works on folders of "
+            "manifests; running inside a cluster is not in this release yet",
+            hint="put ImageUpdater and Application manifests into a folder and name it with "
+            "--manifests",
+        )
+
+
+def open_session(options: RunOptions) -> AbstractAsyncContextManager[Session]:
+    """Return a session for these options, not yet entered."""
+    from argocd_image_updater.controller.standalone import StandaloneOptions, StandaloneSession
+    from argocd_image_updater.core.settings import Downgrade
+
+    return StandaloneSession(
+        StandaloneOptions(
+            manifests=options.manifests,
+            state_dir=options.state_dir,
+            dry_run=options.dry_run,
+            registries_conf_path=options.registries_conf_path,
+            argocd_namespace=options.argocd_namespace,
+            default_platform=options.platform,
+            downgrade=Downgrade(options.downgrade),
+            git_user=options.git.user,
+            git_email=options.git.email,
+            git_sign_off=options.git.sign_off,
+            commit_template=read_commit_template(options.git.message_path),
+            batch_commits=options.git.batch_commits,
+            git_allow_local=options.git.allow_local,
+            max_concurrent_apps=options.max_concurrent_apps,
+        )
+    )
+
+
+def read_commit_template(path: str) -> str | None:
+    """Return the text of the commit message template, or None for the built-in one.
+
+    Raises:
+        ConfigError: it exists and cannot be used.
+    """
+    if not path:
+        return None
+    try:
+        with Path(path).open("rb") as file:
+            content = file.read(_TEMPLATE_LIMIT_BYTES + 1)
+    except FileNotFoundError:
+        level = logging.DEBUG if path == _DEFAULT_TEMPLATE else logging.INFO
+        _LOG.log(level, "no commit message template at %s, using the built-in one", path)
+        return None
+    except OSError as error:
+        raise ConfigError(
+            f"the commit message template {path} cannot be read: {error.strerror}",
+            hint="correct --git-commit-message-path, or make it empty for the built-in template",
+        ) from error
+    if len(content) > _TEMPLATE_LIMIT_BYTES:
+        raise ConfigError(f"the commit message template {path} is larger than 1 MiB")
+    try:
+        return content.decode() or None
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"the commit message template {path} is not UTF-8 text") from error
