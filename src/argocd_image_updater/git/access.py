@@ -1,0 +1,236 @@
+"""Repositories as one cycle knows them: URL checked, credential found, tips asked once.
+
+Invariant: within a cycle one identity asks one repository once for its tips, whoever needs them;
+a failure is remembered like an answer, so that a dead server is waited for once. Mirrors and what
+was learnt about a server outlive the cycle.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from argocd_image_updater.core.facts import FailureKind
+from argocd_image_updater.core.reasons import Reason
+from argocd_image_updater.errors import UpdaterError
+from argocd_image_updater.git.connection import Connection
+from argocd_image_updater.git.credentials import (
+    ANONYMOUS,
+    REPOSITORY_TYPE,
+    SECRET_TYPE_LABEL,
+    TEMPLATE_TYPE,
+    CredentialKind,
+    GitCredential,
+    own_secret_credential,
+    repository_credential,
+    secret_reference,
+)
+from argocd_image_updater.git.failures import GitError
+from argocd_image_updater.git.mirror import Mirror, open_mirror
+from argocd_image_updater.git.refs import HEADS, revision_fault, short_branch
+from argocd_image_updater.git.remote import RemoteTips, list_tips
+from argocd_image_updater.git.urls import parse_url
+
+if TYPE_CHECKING:
+    from argocd_image_updater.core.facts import BranchKey
+    from argocd_image_updater.git.process import GitRunner
+    from argocd_image_updater.git.secrets import SecretSource
+    from argocd_image_updater.git.settings import GitSettings, GitStatistics, TokenExchange
+    from argocd_image_updater.git.urls import RepositoryUrl
+
+_Identity = tuple[str, str, str, str]
+_EXCHANGED = {CredentialKind.GITHUB_APP, CredentialKind.GOOGLE_CLOUD}
+
+
+@dataclass(slots=True)
+class Access:
+    """One repository as one identity sees it in one cycle."""
+
+    connection: Connection
+    mirror: Mirror
+    tips: RemoteTips | None = None
+    failure: GitError | None = None
+    asking: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def shown(self) -> str:
+        return self.connection.url.shown
+
+    def known_tips(self) -> RemoteTips:
+        """Return the tips that were asked for."""
+        if self.failure is not None:
+            raise self.failure
+        assert self.tips is not None, "tips are asked for before they are used"
+        return self.tips
+
+    def note_tip(self, branch: str, commit: str) -> None:
+        """Take note of a tip that became known otherwise than by asking."""
+        tips = self.known_tips()
+        self.tips = RemoteTips(tips.default, {**tips.heads, branch: commit})
+
+
+class AccessBook:
+    """All repositories of a process."""
+
+    def __init__(
+        self,
+        settings: GitSettings,
+        *,
+        runner: GitRunner,
+        secrets: SecretSource,
+        controller_namespace: str,
+        statistics: GitStatistics,
+        exchange: TokenExchange | None,
+    ) -> None:
+        self._settings = settings
+        self._runner = runner
+        self._secrets = secrets
+        self._namespace = controller_namespace
+        self._statistics = statistics
+        self._exchange = exchange
+        self._mirrors: dict[str, Mirror] = {}
+        self._accesses: dict[_Identity, asyncio.Task[Access]] = {}
+
+    def begin_cycle(self) -> None:
+        """Forget tips and credentials; mirrors stay."""
+        self._accesses = {}
+
+    def close(self) -> None:
+        """Give all mirrors up."""
+        self.begin_cycle()
+        for mirror in self._mirrors.values():
+            mirror.close()
+        self._mirrors = {}
+
+    async def open(self, key: BranchKey) -> Access:
+        """Return the access to a repository, its tips asked for; GitError when there is none."""
+        identity = (key.repository, key.credentials, key.project, key.namespace)
+        task = self._accesses.get(identity)
+        if task is None or task.cancelled():
+            task = asyncio.create_task(self._connect(key))
+            self._accesses[identity] = task
+        access = await asyncio.shield(task)
+        async with access.asking:
+            if access.tips is None and access.failure is None:
+                await self._ask(access)
+        access.known_tips()
+        return access
+
+    async def refresh(self, access: Access) -> RemoteTips:
+        """Ask the remote again."""
+        async with access.asking:
+            await self._ask(access)
+        return access.known_tips()
+
+    def forget_others(self, access: Access) -> None:
+        """Let other identities of a repository ask again, because a push changed it."""
+        for identity, task in list(self._accesses.items()):
+            if not task.done() or task.cancelled() or task.exception() is not None:
+                continue
+            other = task.result()
+            if other is not access and other.mirror is access.mirror:
+                del self._accesses[identity]
+
+    async def _ask(self, access: Access) -> None:
+        self._statistics.questions += 1
+        access.tips = access.failure = None
+        try:
+            access.tips = await list_tips(self._runner, access.connection, access.mirror)
+        except GitError as error:
+            access.failure = error
+
+    async def _connect(self, key: BranchKey) -> Access:
+        url = parse_url(
+            key.repository,
+            allow_local=self._settings.allow_local,
+            allow_http=self._settings.allow_http,
+        )
+        credential = await self._credential(key, url)
+        mirror = self._mirrors.get(url.identity)
+        if mirror is None:
+            mirror = open_mirror(self._settings.state_dir / "git", url.identity)
+            self._mirrors[url.identity] = mirror
+        return Access(Connection(url, credential, self._settings.trust), mirror)
+
+    async def _credential(self, key: BranchKey, url: RepositoryUrl) -> GitCredential:
+        if url.scheme == "file" or not key.credentials:
+            return ANONYMOUS
+        reference = secret_reference(key.credentials, key.namespace)
+        try:
+            if reference is None:
+                credential = await self._repository_credential(key, url)
+            else:
+                secret = await self._secrets.read(reference)
+                if secret is None:
+                    raise GitError(
+                        FailureKind.CREDENTIALS,
+                        f"Secret {reference} not found: create it beside the Application",
+                    )
+                credential = own_secret_credential(secret, key.repository)
+            return await self._exchanged(credential, url)
+        except GitError:
+            raise
+        except UpdaterError as error:
+            raise GitError(FailureKind.CREDENTIALS, f"{url.shown}: {error}") from error
+
+    async def _repository_credential(self, key: BranchKey, url: RepositoryUrl) -> GitCredential:
+        secrets = await self._secrets.list_labelled(
+            self._namespace,
+            label=SECRET_TYPE_LABEL,
+            values=frozenset({REPOSITORY_TYPE, TEMPLATE_TYPE}),
+        )
+        try:
+            return repository_credential(secrets, key.repository, project=key.project)
+        except GitError:
+            if url.password:
+                return ANONYMOUS  # the URL itself holds the credential
+            raise
+
+    async def _exchanged(self, credential: GitCredential, url: RepositoryUrl) -> GitCredential:
+        """Turn a credential that Git cannot use itself into user and token."""
+        if credential.kind not in _EXCHANGED:
+            return credential
+        if self._exchange is None:
+            raise GitError(
+                FailureKind.CREDENTIALS,
+                f"{url.shown}: a credential of kind {credential.kind} in {credential.origin} "
+                "cannot be used here: set user and password or an SSH key",
+            )
+        return await self._exchange(credential, url.shown)
+
+
+def resolve_branch(access: Access, branch: str) -> str:
+    """Return the full name of a configured branch that the remote has; GitError when it has not."""
+    tips = access.known_tips()
+    if not tips.heads:
+        raise GitError(
+            FailureKind.NOT_FOUND,
+            f"{access.shown} is empty: push a first commit",
+            reason=Reason.GIT_BRANCH_MISSING,
+        )
+    if branch in {"", "HEAD"}:
+        if tips.default:
+            return tips.default
+        raise GitError(
+            FailureKind.NOT_FOUND,
+            f"{access.shown} has no default branch: set gitConfig.branch",
+            reason=Reason.GIT_BRANCH_MISSING,
+        )
+    name = HEADS + short_branch(branch)
+    if name in tips.heads:
+        return name
+    fault = revision_fault(branch)
+    advice = "set gitConfig.branch to the branch to write to"
+    if fault:
+        raise GitError(
+            FailureKind.CONFIG,
+            f"target revision {branch!r} of {access.shown} is not a branch ({fault}): {advice}",
+            reason=Reason.GIT_BRANCH_MISSING,
+        )
+    raise GitError(
+        FailureKind.NOT_FOUND,
+        f"{access.shown} has no branch {short_branch(branch)!r} (a tag or a commit cannot be "
+        f"written to): {advice}",
+        reason=Reason.GIT_BRANCH_MISSING,
+    )

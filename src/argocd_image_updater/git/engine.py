@@ -1,0 +1,274 @@
+"""The Git engine: tips, files and pushes of many branches, without a work tree.
+
+Invariants: one question per repository, identity and cycle; a fetch only when the tip is not here;
+all commits of a batch in one push with an expected old value. A rejected push leads to a new
+computation on the new tip, so the result is always what the edits say of the branch as it is; a
+push whose answer was lost is looked up at the remote. No commit of anybody else is ever dropped,
+and an edit that finds its work done makes no commit, so repeating after a crash is harmless.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from argocd_image_updater.core.facts import Failure, FailureKind, FileFact
+from argocd_image_updater.errors import UpdaterError
+from argocd_image_updater.git.access import Access, AccessBook, resolve_branch
+from argocd_image_updater.git.batch import PushBatch, PushResult
+from argocd_image_updater.git.commit import Series, checked_identity, make_series
+from argocd_image_updater.git.failures import DamagedMirrorError, GitError
+from argocd_image_updater.git.outcomes import (
+    carried_over,
+    damaged_error,
+    failed_result,
+    pushed_result,
+    unpushed_result,
+)
+from argocd_image_updater.git.process import GitRunner
+from argocd_image_updater.git.push import PushAnswer, PushVerdict, push_commit
+from argocd_image_updater.git.refs import HEADS, branch_fault, short_branch
+from argocd_image_updater.git.settings import GitSettings, GitStatistics
+from argocd_image_updater.git.store import Checkout, ObjectStore
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection, Mapping
+
+    from argocd_image_updater.core.facts import BranchKey
+    from argocd_image_updater.git.secrets import SecretSource
+    from argocd_image_updater.git.settings import TokenExchange
+
+
+@dataclass(frozen=True, slots=True)
+class Tip:
+    """The newest commit of a branch; branch is its full name."""
+
+    branch: str
+    commit: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Start:
+    """Where a batch begins: the branch to push, the commit to build on, what the remote has."""
+
+    branch: str
+    commit: str
+    source: str  # the branch that names `commit` at the remote
+    expected: str
+
+
+class GitEngine:
+    """Reads from and writes to Git repositories; safe for many tasks of one event loop."""
+
+    def __init__(
+        self,
+        settings: GitSettings,
+        *,
+        secrets: SecretSource,
+        random: Callable[[], float],
+        controller_namespace: str,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        now: Callable[[], float] = time.time,
+        exchange: TokenExchange | None = None,
+    ) -> None:
+        self._settings = settings
+        self._identity = checked_identity(
+            settings.user_name, settings.user_email, sign_off=settings.sign_off
+        )
+        self._random = random
+        self._sleep = sleep
+        self._now = now
+        self.statistics = GitStatistics()
+        home = settings.state_dir / "git" / "home"
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        runner = GitRunner(
+            home,
+            settings.variables,
+            timeout_s=settings.timeout_s,
+            kill_after_s=settings.kill_after_s,
+        )
+        self._book = AccessBook(
+            settings,
+            runner=runner,
+            secrets=secrets,
+            controller_namespace=controller_namespace,
+            statistics=self.statistics,
+            exchange=exchange,
+        )
+        self._runner = runner
+        self._store = ObjectStore(
+            runner, blob_limit_bytes=settings.blob_limit_bytes, statistics=self.statistics
+        )
+
+    def begin_cycle(self) -> None:
+        """Forget tips and credentials: the next question asks the remotes again."""
+        self._book.begin_cycle()
+
+    def close(self) -> None:
+        """Give the mirrors up for other processes."""
+        self._book.close()
+
+    async def tip(self, key: BranchKey) -> Tip | Failure:
+        """Return the newest commit of a branch."""
+        try:
+            access = await self._book.open(key)
+            branch = resolve_branch(access, key.branch)
+        except GitError as error:
+            return error.failure
+        return Tip(branch, access.known_tips().heads[branch])
+
+    async def read(
+        self, key: BranchKey, paths: Collection[str]
+    ) -> Mapping[str, FileFact | Failure]:
+        """Return what stands at the paths at the tip of a branch."""
+        try:
+            access = await self._book.open(key)
+            async with access.mirror.lock:
+                _, checkout = await self._load(access, PushBatch(key, ()), paths=paths)
+        except GitError as error:
+            return dict.fromkeys(paths, error.failure)
+        return {path: checkout.tree.fact(path) for path in paths}
+
+    async def preview(self, batch: PushBatch) -> PushResult:
+        """Compute what `push` would write, without writing anything anywhere."""
+        try:
+            access = await self._book.open(batch.base)
+            async with access.mirror.lock:
+                start, checkout = await self._load(access, batch)
+                series = await self._compute(checkout, batch)
+        except UpdaterError as error:
+            return failed_result(batch, error)
+        return PushResult(series.results, start.branch, series.tip or start.commit)
+
+    async def push(self, batch: PushBatch) -> PushResult:
+        """Write all commits of a batch with one push; every outcome is in the result."""
+        try:
+            access = await self._book.open(batch.base)
+            async with access.mirror.lock:
+                return await self._push(access, batch)
+        except UpdaterError as error:
+            return failed_result(batch, error)
+
+    async def _push(self, access: Access, batch: PushBatch) -> PushResult:
+        unanswered: Series | None = None
+        attempt = 1
+        while True:
+            start, checkout = await self._load(access, batch)
+            series = await self._compute(checkout, batch)
+            if unanswered is not None and unanswered.tip in checkout.parents:
+                series = carried_over(unanswered, series)
+            if not series.tip:
+                return PushResult(series.results, start.branch, start.commit, attempt - 1)
+            answer = await self._send(access, start, series=series)
+            if answer.verdict is PushVerdict.ACCEPTED:
+                self._note_push(access, start.branch, series.tip)
+                return pushed_result(series, branch=start.branch, attempts=attempt)
+            if answer.verdict is PushVerdict.REFUSED or attempt >= self._settings.push_attempts:
+                assert answer.error is not None, "only an accepted push has no error"
+                return unpushed_result(
+                    series, branch=start.branch, error=answer.error, attempts=attempt
+                )
+            unanswered = series if answer.verdict is PushVerdict.UNKNOWN else None
+            attempt = await self._wait_for_tips(access, attempt)
+
+    async def _load(
+        self, access: Access, batch: PushBatch, *, paths: Collection[str] | None = None
+    ) -> tuple[_Start, Checkout]:
+        """Find where the batch begins and load what stands at its paths there."""
+        wanted = {path for planned in batch.commits for path in planned.paths}
+        start = _start(access, batch)
+        checkout = await self._store.load(
+            access,
+            branch=start.source,
+            commit=start.commit,
+            paths=wanted if paths is None else paths,
+        )
+        if checkout.commit != start.commit:
+            access.note_tip(start.source, checkout.commit)
+            start = _start(access, batch)
+        return start, checkout
+
+    async def _compute(self, checkout: Checkout, batch: PushBatch) -> Series:
+        """Run the edits beside the event loop: they are pure, and may be long together."""
+        return await asyncio.to_thread(
+            make_series,
+            checkout.tree,
+            checkout.commit,
+            commits=batch.commits,
+            identity=self._identity,
+            time_s=int(self._now()),
+        )
+
+    async def _send(self, access: Access, start: _Start, *, series: Series) -> PushAnswer:
+        """Store the objects and push; a push without an answer is looked up at the remote."""
+        self.statistics.pushes += 1
+        try:
+            await self._store.add(access.mirror, series.objects)
+            answer = await push_commit(
+                self._runner,
+                access.connection,
+                access.mirror,
+                commit=series.tip,
+                branch=start.branch,
+                expected=start.expected,
+            )
+        except DamagedMirrorError as error:
+            self._store.rebuild(access.mirror)
+            return PushAnswer(PushVerdict.MOVED, damaged_error(access.shown, error))
+        if answer.verdict is not PushVerdict.ACCEPTED:
+            self.statistics.rejected_pushes += 1
+        if answer.verdict is not PushVerdict.UNKNOWN:
+            return answer
+        try:
+            tips = await self._book.refresh(access)
+        except GitError:
+            return answer
+        arrived = tips.heads.get(start.branch) == series.tip
+        return PushAnswer(PushVerdict.ACCEPTED) if arrived else answer
+
+    def _note_push(self, access: Access, branch: str, tip: str) -> None:
+        """Remember the new tip, so that neither a question nor a fetch is needed for it."""
+        access.mirror.set_tip(branch, tip)
+        access.note_tip(branch, tip)
+        self._book.forget_others(access)
+
+    async def _wait_for_tips(self, access: Access, attempt: int) -> int:
+        """Pause and ask for the tips again; return the number of the next attempt.
+
+        The pauses are random and grow, so that rivals do not keep step; a server that is away for
+        a moment uses up attempts like a rejected push.
+        """
+        while True:
+            pause_s = self._settings.pause_s * 2 ** (attempt - 1) * (0.5 + self._random())
+            await self._sleep(pause_s)
+            attempt += 1
+            try:
+                await self._book.refresh(access)
+            except GitError as error:
+                if (
+                    error.kind is not FailureKind.TRANSIENT
+                    or attempt >= self._settings.push_attempts
+                ):
+                    raise
+            else:
+                return attempt
+
+
+def _start(access: Access, batch: PushBatch) -> _Start:
+    """Return where a batch begins: the push branch if the remote has it, else the base."""
+    base = resolve_branch(access, batch.base.branch)
+    heads = access.known_tips().heads
+    if not batch.push_branch:
+        return _Start(base, heads[base], base, heads[base])
+    short = short_branch(batch.push_branch)
+    if fault := branch_fault(short):
+        raise GitError(
+            FailureKind.CONFIG,
+            f"push branch {short!r} for {access.shown} is not a branch name: {fault}",
+        )
+    branch = HEADS + short
+    expected = heads.get(branch, "")
+    source = branch if expected else base
+    return _Start(branch, heads[source], source, expected)

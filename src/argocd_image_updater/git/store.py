@@ -1,0 +1,131 @@
+"""Brings a commit's files from the remote into the mirror when they are not here, and reads them.
+
+Invariant: a mirror that turns out to be damaged is thrown away and built anew, once per operation;
+a server is asked only for what is missing: one fetch for a new tip, one more for files that the
+size limit held back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from argocd_image_updater.core.facts import FailureKind
+from argocd_image_updater.errors import shorten
+from argocd_image_updater.git.failures import DamagedMirrorError, GitError
+from argocd_image_updater.git.objects import build_pack, object_format
+from argocd_image_updater.git.process import Surroundings
+from argocd_image_updater.git.reader import open_reader
+from argocd_image_updater.git.remote import CommitNotGivenError, fetch_commit, fetch_objects
+from argocd_image_updater.git.tree import Tree, load_tree
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
+    from argocd_image_updater.git.access import Access
+    from argocd_image_updater.git.mirror import Mirror
+    from argocd_image_updater.git.objects import StoredObject
+    from argocd_image_updater.git.process import GitRunner
+    from argocd_image_updater.git.settings import GitStatistics
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """The wanted part of a commit; commit differs from the one asked for when the branch moved."""
+
+    commit: str
+    parents: tuple[str, ...]
+    tree: Tree
+
+
+class ObjectStore:
+    """Reads commits through mirrors and stores new objects in them."""
+
+    def __init__(
+        self, runner: GitRunner, *, blob_limit_bytes: int, statistics: GitStatistics
+    ) -> None:
+        self._runner = runner
+        self._blob_limit_bytes = blob_limit_bytes
+        self._statistics = statistics
+
+    async def load(
+        self, access: Access, *, branch: str, commit: str, paths: Collection[str]
+    ) -> Checkout:
+        """Return what stands at the paths in a commit, the tip of a branch of the remote."""
+        try:
+            return await self._load(access, branch=branch, commit=commit, paths=paths)
+        except DamagedMirrorError:
+            self.rebuild(access.mirror)
+        try:
+            return await self._load(access, branch=branch, commit=commit, paths=paths)
+        except DamagedMirrorError as error:
+            raise GitError(
+                FailureKind.TRANSIENT,
+                f"{access.shown}: what the server sent cannot be read: {shorten(str(error))}",
+            ) from error
+
+    def rebuild(self, mirror: Mirror) -> None:
+        """Throw a damaged mirror away."""
+        self._statistics.rebuilt_mirrors += 1
+        mirror.discard()
+
+    async def add(self, mirror: Mirror, objects: Mapping[str, StoredObject]) -> None:
+        """Store new objects as one pack."""
+        pack = await asyncio.to_thread(build_pack, list(objects.values()), mirror.object_format)
+        output = await self._runner.run(
+            [f"--git-dir={mirror.repo}", "index-pack", "--stdin"],
+            Surroundings(keep_open=mirror.keep_open),
+            stdin=pack,
+        )
+        if not output.ok:
+            raise DamagedMirrorError(output.stderr)
+        self._statistics.sent_bytes += len(pack)
+
+    async def _load(
+        self, access: Access, *, branch: str, commit: str, paths: Collection[str]
+    ) -> Checkout:
+        mirror = access.mirror
+        mirror.prepare(object_format(commit))
+        if mirror.tip(branch) != commit:
+            commit = await self._fetch(access, branch=branch, commit=commit)
+        checkout, missing = await self._read(mirror, commit, paths=paths)
+        if not missing:
+            return checkout
+        self._statistics.fetches += 1
+        await fetch_objects(self._runner, access.connection, mirror, object_ids=sorted(missing))
+        checkout, missing = await self._read(mirror, commit, paths=paths)
+        if missing:
+            raise DamagedMirrorError(f"{len(missing)} files did not come")
+        return checkout
+
+    async def _read(
+        self, mirror: Mirror, commit: str, *, paths: Collection[str]
+    ) -> tuple[Checkout, set[str]]:
+        async with open_reader(mirror, self._runner) as reader:
+            fact = await reader.read_commit(commit)
+            tree, missing = await load_tree(reader, fact.tree, paths)
+        return Checkout(commit, fact.parents, tree), missing
+
+    async def _fetch(self, access: Access, *, branch: str, commit: str) -> str:
+        """Fetch by id; by name where the server does not give the id out or no longer has it."""
+        before = access.mirror.size_bytes()
+        for source in (commit, branch):
+            self._statistics.fetches += 1
+            try:
+                came = await fetch_commit(
+                    self._runner,
+                    access.connection,
+                    access.mirror,
+                    source=source,
+                    branch=branch,
+                    limit=self._blob_limit_bytes,
+                )
+            except CommitNotGivenError:
+                continue
+            self._statistics.received_bytes += access.mirror.size_bytes() - before
+            return came
+        raise GitError(
+            FailureKind.NOT_FOUND,
+            f"{access.shown}: branch {branch} vanished while it was read: look again next cycle",
+        )
