@@ -95,7 +95,7 @@ def read_answer(output: GitOutput, *, where: str, branch: str) -> PushAnswer:
         return PushAnswer(PushVerdict.ACCEPTED)
     why = _rejection(output.stdout.decode("utf-8", "replace"))
     if why in {"", "unpacker error"} and is_damage(output.stderr):
-        raise DamagedMirrorError(output.stderr)
+        raise DamagedMirrorError(sentence(output.stderr))
     if not why:
         error = remote_error(output.stderr, where=where)
         temporary = error.kind in {FailureKind.TRANSIENT, FailureKind.RATE_LIMITED}

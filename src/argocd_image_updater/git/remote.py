@@ -15,6 +15,7 @@ from argocd_image_updater.git.failures import (
     is_damage,
     is_redirect,
     remote_error,
+    sentence,
 )
 from argocd_image_updater.git.refs import HEADS
 
@@ -159,5 +160,5 @@ def _check_fetch(output: GitOutput, connection: Connection) -> None:
     if any(words in text for words in _NOT_GIVEN):
         raise CommitNotGivenError
     if is_damage(output.stderr) and not is_redirect(output.stderr):
-        raise DamagedMirrorError(output.stderr)
+        raise DamagedMirrorError(sentence(output.stderr))
     raise remote_error(output.stderr, where=connection.url.shown)
