@@ -1,0 +1,345 @@
+"""All questions of a cycle to all registries: each is asked once, whoever asks.
+
+Rules: 1. an answer holds for the cycle; equal questions share it, also while it is under way;
+2. what a digest holds never changes, so it is asked once and kept between runs; 3. which digest a
+tag has can change: it is checked in every cycle for the tags that are asked ``fresh`` (running and
+chosen), and for one more tag per repository in rotation, the one whose check is the oldest;
+4. a failure that may pass is never kept.
+
+A tag that is pushed again is therefore noticed at once while it runs or would be chosen, and
+otherwise after at most as many cycles as the repository has candidates. docs/registries.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from argocd_image_updater.core.facts import (
+    DigestQuestion,
+    Failure,
+    FailureKind,
+    MetadataQuestion,
+    RepositoryKey,
+    TagExistsQuestion,
+    TagList,
+    TagListQuestion,
+    TagMetadata,
+)
+from argocd_image_updater.core.reasons import Reason
+from argocd_image_updater.core.settings import Problem
+from argocd_image_updater.errors import ConfigError
+from argocd_image_updater.registry.client import RegistryClient
+from argocd_image_updater.registry.credentials.reference import parse_credential_reference
+from argocd_image_updater.registry.metadata import Purpose, describe
+from argocd_image_updater.registry.single_flight import SingleFlight
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from argocd_image_updater.core.facts import Answer, RegistryQuestion
+    from argocd_image_updater.core.reference import ImageReference
+    from argocd_image_updater.registry.authorization import Authorizer
+    from argocd_image_updater.registry.credentials.resolver import CredentialResolver
+    from argocd_image_updater.registry.endpoint import Credentials, Endpoint
+    from argocd_image_updater.registry.endpoints import EndpointTable
+    from argocd_image_updater.registry.traffic import Traffic
+    from argocd_image_updater.state.facts import FactStore, StoredTag
+
+# Tags per repository and cycle that are checked although nobody asked for them fresh.
+ROTATION_TAGS = 1
+
+
+class CycleCredentials:
+    """The credentials of one repository key, read once a cycle and again when refused."""
+
+    def __init__(
+        self, resolver: CredentialResolver, endpoint: Endpoint, repository: RepositoryKey
+    ) -> None:
+        self._resolver = resolver
+        self._endpoint = endpoint
+        self._repository = repository
+        self._found: Credentials | Failure | None = None
+
+    async def __call__(self) -> Credentials | Failure:
+        if self._found is None:
+            self._found = await self._resolver.fetch(
+                self._endpoint,
+                pull_secret=self._repository.credentials,
+                namespace=self._repository.namespace,
+                repository=self._repository.repository,
+            )
+        return self._found
+
+    def invalidate(self, used: Credentials) -> None:
+        """Forget the refused pair; that of an endpoint is forgotten for everybody."""
+        self._found = None
+        if not self._repository.credentials:
+            self._resolver.invalidate(self._endpoint, used=used)
+
+
+@dataclass(slots=True)
+class _Images:
+    """What is known of the tags of one repository for one purpose and set of platforms.
+
+    checked: tags whose digest was asked for in this cycle. moved: to be stored.
+    """
+
+    stored: dict[str, StoredTag]
+    answers: dict[str, TagMetadata | Failure] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+    rotated: bool = False
+
+
+class RegistryEngine:
+    """Answers questions to registries; one for the process, ``begin_cycle`` before each cycle."""
+
+    def __init__(
+        self,
+        *,
+        traffic: Traffic,
+        authorizer: Authorizer,
+        resolver: CredentialResolver,
+        store: FactStore,
+        unix: Callable[[], float],
+    ) -> None:
+        self._traffic = traffic
+        self._authorizer = authorizer
+        self._resolver = resolver
+        self._store = store
+        self._unix = unix
+        self._table: EndpointTable | None = None
+        self._clients: dict[RepositoryKey, RegistryClient] = {}
+        self._answers: dict[RegistryQuestion, Answer] = {}
+        self._images: dict[tuple[RepositoryKey, str], _Images] = {}
+        self._flights: SingleFlight[Answer] = SingleFlight()
+        self.counts: Counter[str] = Counter()
+
+    def begin_cycle(self, table: EndpointTable) -> None:
+        """Forget the answers of the last cycle; from now on `table` says who is asked."""
+        self._table = table
+        self._clients.clear()
+        self._answers.clear()
+        self._images.clear()
+        self.counts.clear()
+
+    def locate(
+        self, image: ImageReference, pull_secret: str, namespace: str
+    ) -> RepositoryKey | Problem:
+        """Return whom to ask for an image, or why nobody can be asked."""
+        assert self._table is not None, "begin_cycle comes first"
+        try:
+            endpoint = self._table.lookup(image)
+            repository = self._table.repository_of(endpoint, image)
+            if pull_secret:
+                parse_credential_reference(pull_secret)
+        except ConfigError as error:
+            return Problem(Reason.SETTINGS_INVALID, str(error), image=image.full_name)
+        return RepositoryKey(
+            endpoint.prefix, repository, pull_secret, namespace if pull_secret else ""
+        )
+
+    async def ask(
+        self,
+        questions: Collection[RegistryQuestion],
+        *,
+        on_answer: Callable[[], None] | None = None,
+    ) -> Mapping[RegistryQuestion, Answer]:
+        """Answer every question. Cost: what the module's rules say, never more."""
+        await self._open_images(questions)
+
+        async def answer(question: RegistryQuestion) -> tuple[RegistryQuestion, Answer]:
+            found = self._answers.get(question)
+            if found is None:
+                found = await self._flights.run(question, lambda: self._answer(question))
+                self._answers[question] = found
+            if on_answer is not None:
+                on_answer()
+            return question, found
+
+        await self._rotate(questions)
+        answers = dict(await asyncio.gather(*map(answer, questions)))
+        await self._keep()
+        return answers
+
+    async def _answer(self, question: RegistryQuestion) -> Answer:
+        client = self._client(question.repository)
+        if isinstance(question, TagListQuestion):
+            self.counts["tag lists"] += 1
+            return await client.list_tags()
+        if isinstance(question, TagExistsQuestion):
+            return await self._exists(client, question.tag)
+        purpose = Purpose.DIGEST if isinstance(question, DigestQuestion) else Purpose.METADATA
+        images = self._images[question.repository, _slot(question.platforms, purpose)]
+        fresh = purpose is Purpose.DIGEST or (
+            isinstance(question, MetadataQuestion) and question.fresh
+        )
+        return await self._image(
+            client, question.tag, images, platforms=question.platforms, purpose=purpose, fresh=fresh
+        )
+
+    async def _exists(self, client: RegistryClient, tag: str) -> bool | Failure:
+        self.counts["tag checks"] += 1
+        digest = await client.head(tag)
+        return digest if isinstance(digest, Failure) else digest is not None
+
+    # --- images -------------------------------------------------------------------------------
+
+    async def _open_images(self, questions: Collection[RegistryQuestion]) -> None:
+        """Read what is stored of every repository that images are asked of, once a cycle."""
+        wanted = {
+            (question.repository, _slot(question.platforms, purpose))
+            for question in questions
+            for kind, purpose in (
+                (DigestQuestion, Purpose.DIGEST),
+                (MetadataQuestion, Purpose.METADATA),
+            )
+            if isinstance(question, kind)
+        } - self._images.keys()
+        for repository, slot in wanted:
+            stored = await asyncio.to_thread(
+                self._store.read_tags, self._store_name(repository), slot
+            )
+            self._images[repository, slot] = _Images(stored)
+
+    async def _image(
+        self,
+        client: RegistryClient,
+        tag: str,
+        images: _Images,
+        *,
+        platforms: tuple[str, ...],
+        purpose: Purpose,
+        fresh: bool,
+    ) -> TagMetadata | Failure:
+        if tag in images.answers:
+            return images.answers[tag]
+        stored = images.stored.get(tag)
+        if stored is not None and stored.image is not None and not fresh:
+            return stored.image
+        answer = await self._read(
+            client, tag, images, stored=stored, platforms=platforms, purpose=purpose
+        )
+        images.answers[tag] = answer
+        return answer
+
+    async def _read(
+        self,
+        client: RegistryClient,
+        tag: str,
+        images: _Images,
+        *,
+        stored: StoredTag | None,
+        platforms: tuple[str, ...],
+        purpose: Purpose,
+    ) -> TagMetadata | Failure:
+        """Ask the registry for a tag: by HEAD where its old digest is known, else by GET."""
+        reference = tag
+        if stored is not None and stored.image is not None:
+            self.counts["tag checks"] += 1
+            digest = await client.head(tag)
+            if isinstance(digest, Failure):
+                return digest
+            if digest is None:
+                return Failure(FailureKind.NOT_FOUND, f"tag {tag} is listed but not there")
+            if digest == stored.digest:
+                images.digests[tag] = digest
+                return stored.image
+            reference = digest
+        self.counts["images"] += 1
+        manifest = await client.manifest(reference)
+        if isinstance(manifest, Failure):
+            return manifest
+        images.digests[tag] = manifest.digest
+        return await describe(manifest, client, platforms=platforms, purpose=purpose)
+
+    async def _rotate(self, questions: Collection[RegistryQuestion]) -> None:
+        """Check the tag whose last check is the oldest, once per repository and cycle."""
+        stale: dict[tuple[RepositoryKey, tuple[str, ...]], list[MetadataQuestion]]
+        stale = defaultdict(list)
+        for question in questions:
+            if isinstance(question, MetadataQuestion) and not question.fresh:
+                stale[question.repository, question.platforms].append(question)
+        await asyncio.gather(*(self._rotate_one(group) for group in stale.values()))
+
+    async def _rotate_one(self, questions: list[MetadataQuestion]) -> None:
+        first = questions[0]
+        images = self._images[first.repository, _slot(first.platforms, Purpose.METADATA)]
+        if images.rotated:
+            return
+        images.rotated = True
+        unchecked = [
+            item
+            for item in questions
+            if item.tag not in images.answers
+            and (stored := images.stored.get(item.tag)) is not None
+            and stored.image is not None
+        ]
+        unchecked.sort(key=lambda item: (images.stored[item.tag].checked_at_s, item.tag))
+        client = self._client(first.repository)
+        for question in unchecked[:ROTATION_TAGS]:
+            answer = await self._image(
+                client,
+                question.tag,
+                images,
+                platforms=question.platforms,
+                purpose=Purpose.METADATA,
+                fresh=True,
+            )
+            if isinstance(answer, Failure) and answer.kind is not FailureKind.NOT_FOUND:
+                # Nobody asked for this check, so its failure costs nobody an update.
+                del images.answers[question.tag]
+
+    async def _keep(self) -> None:
+        """Store what was learned, and drop tags that are listed no longer."""
+        now_s = int(self._unix())
+        for (repository, slot), images in self._images.items():
+            name = self._store_name(repository)
+            if images.digests:
+                learned = dict(images.digests)
+                records = [
+                    (digest, slot, images.answers[tag])
+                    for tag, digest in learned.items()
+                    if tag in images.answers
+                ]
+                images.digests.clear()
+                await asyncio.to_thread(
+                    self._store.write, name, tags=learned, images=records, checked_at_s=now_s
+                )
+            listed = self._answers.get(TagListQuestion(repository))
+            if isinstance(listed, TagList):
+                gone = images.stored.keys() - set(listed.tags)
+                if gone:
+                    await asyncio.to_thread(self._store.forget_tags, name, gone)
+                    for tag in gone:
+                        del images.stored[tag]
+
+    # --- whom to ask --------------------------------------------------------------------------
+
+    def _client(self, repository: RepositoryKey) -> RegistryClient:
+        client = self._clients.get(repository)
+        if client is None:
+            assert self._table is not None, "begin_cycle comes first"
+            endpoint = self._table.by_prefix(repository.endpoint)
+            client = self._clients[repository] = RegistryClient(
+                endpoint,
+                repository.repository,
+                traffic=self._traffic,
+                authorizer=self._authorizer,
+                credentials=CycleCredentials(self._resolver, endpoint, repository),
+            )
+        return client
+
+    def _store_name(self, repository: RepositoryKey) -> str:
+        """Return the name a repository is stored under: one per registry and identity."""
+        assert self._table is not None, "begin_cycle comes first"
+        api_url = self._table.by_prefix(repository.endpoint).api_url
+        parts = (api_url, repository.repository, repository.namespace, repository.credentials)
+        return " ".join(parts).rstrip()
+
+
+def _slot(platforms: tuple[str, ...], purpose: Purpose) -> str:
+    """Return the key of images that may be compared with each other: never across purposes."""
+    return f"{purpose.value} {' '.join(platforms)}"
