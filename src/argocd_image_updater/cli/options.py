@@ -7,7 +7,7 @@ docs/reference/cli.md says. Pure but for nothing: the environment is handed in a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +70,7 @@ class RunOptions:
     max_concurrent_apps: int
     state_dir: Path
     git: GitOptions
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
 
 
@@ -105,6 +106,7 @@ def read_options(
         max_concurrent_apps=value["max-concurrent-apps"],
         state_dir=_state_dir(value["state-dir"], environ),
         git=_git_options(value),
+        environment=environ,
         warnings=(*warnings, *_ineffective(settings)),
     )
 

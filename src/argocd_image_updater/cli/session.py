@@ -59,6 +59,7 @@ def open_session(options: RunOptions) -> AbstractAsyncContextManager[Session]:
             batch_commits=options.git.batch_commits,
             git_allow_local=options.git.allow_local,
             max_concurrent_apps=options.max_concurrent_apps,
+            environment=options.environment,
         )
     )
 

@@ -1,0 +1,45 @@
+"""Answer questions about files in Git: one read per branch, whoever asks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from argocd_image_updater.core.facts import Answer, BranchKey, Failure, FileFact, FileQuestion
+
+
+class ReadsBranches(Protocol):
+    """The part of the Git engine that reads."""
+
+    async def read(
+        self, key: BranchKey, paths: Collection[str]
+    ) -> Mapping[str, FileFact | Failure]: ...
+
+
+class Repositories:
+    """Groups the questions of a cycle by branch."""
+
+    def __init__(self, git: ReadsBranches) -> None:
+        self._git = git
+
+    async def ask(
+        self, questions: Collection[FileQuestion], *, on_answer: Callable[[], None] | None = None
+    ) -> Mapping[FileQuestion, Answer]:
+        """Return what stands at every path that is asked for."""
+        by_branch: dict[BranchKey, list[FileQuestion]] = defaultdict(list)
+        for question in questions:
+            by_branch[question.branch].append(question)
+
+        async def read(key: BranchKey, group: list[FileQuestion]) -> dict[FileQuestion, Answer]:
+            found = await self._git.read(key, {question.path for question in group})
+            for _ in group:
+                if on_answer is not None:
+                    on_answer()
+            return {question: found[question.path] for question in group}
+
+        parts = await asyncio.gather(*(read(key, group) for key, group in by_branch.items()))
+        return {question: answer for part in parts for question, answer in part.items()}

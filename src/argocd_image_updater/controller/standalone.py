@@ -1,0 +1,235 @@
+"""Stand-alone mode: cycles over folders of manifests, without a cluster.
+
+A session opens the state directory and the engines once and runs any number of cycles; each cycle
+reads the folders anew. Where an Application has no status, what its target declares counts as
+running. docs/standalone.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from argocd_image_updater.controller.cycle import CycleSettings, Progress, Services, run_cycle
+from argocd_image_updater.controller.repositories import Repositories
+from argocd_image_updater.controller.trust import lay_trust, trust_below
+from argocd_image_updater.core.batches import CommitPer
+from argocd_image_updater.core.due import Policy
+from argocd_image_updater.core.resolution import Context
+from argocd_image_updater.core.settings import Downgrade
+from argocd_image_updater.core.templates import parse_template
+from argocd_image_updater.git.engine import GitEngine
+from argocd_image_updater.git.secrets import MappedSecrets
+from argocd_image_updater.git.settings import GitSettings
+from argocd_image_updater.manifests.store import read_snapshot
+from argocd_image_updater.registry.authorization import Authorizer
+from argocd_image_updater.registry.credentials.resolver import (
+    CredentialResolver,
+    ImageSourcePolicy,
+)
+from argocd_image_updater.registry.endpoint_loading import load_table
+from argocd_image_updater.registry.engine import RegistryEngine
+from argocd_image_updater.registry.proxies import read_proxies
+from argocd_image_updater.registry.traffic import Traffic
+from argocd_image_updater.registry.transport import Transport
+from argocd_image_updater.state.directory import StateDirectory
+from argocd_image_updater.state.facts import FactStore
+from argocd_image_updater.writers.manifest_files import write_manifest_files
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+
+    from argocd_image_updater.core.application import ObjectKey
+    from argocd_image_updater.core.report import CycleReport
+    from argocd_image_updater.core.snapshot import Secret, Snapshot
+    from argocd_image_updater.registry.endpoints import EndpointTable
+    from argocd_image_updater.registry.traffic import Exchange
+
+__all__ = ["Progress", "StandaloneOptions", "StandaloneSession"]
+
+
+@dataclass(frozen=True, slots=True)
+class StandaloneOptions:
+    """Everything a session needs, as plain values.
+
+    registries_conf_path: None = the manifests' own, empty = only the built-in registries.
+    environment: of the process, for proxies, ``env:`` credentials and what git needs.
+    """
+
+    manifests: tuple[Path, ...]
+    state_dir: Path
+    dry_run: bool = False
+    registries_conf_path: str | None = None
+    argocd_namespace: str = "argocd"
+    default_platform: str = "linux/amd64"
+    downgrade: Downgrade = Downgrade.WHEN_EXCLUDED
+    git_user: str = "argocd-image-updater"
+    git_email: str = "noreply@argoproj.io"
+    git_sign_off: bool = False
+    commit_template: str | None = None
+    batch_commits: str = "app"
+    git_allow_local: bool = True
+    max_concurrent_apps: int = 10
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+class SnapshotSecrets:
+    """The Secrets of the snapshot that the current cycle works on."""
+
+    def __init__(self) -> None:
+        self._secrets = MappedSecrets()
+
+    def use(self, snapshot: Snapshot) -> None:
+        self._secrets = MappedSecrets(snapshot.secrets)
+
+    async def read(self, key: ObjectKey) -> Secret | None:
+        return await self._secrets.read(key)
+
+    async def read_data(self, key: ObjectKey) -> Mapping[str, bytes] | None:
+        secret = await self._secrets.read(key)
+        return secret.data if secret else None
+
+    async def list_labelled(
+        self, namespace: str, *, label: str, values: frozenset[str]
+    ) -> Sequence[Secret]:
+        return await self._secrets.list_labelled(namespace, label=label, values=values)
+
+
+class StandaloneSession:
+    """Holds the state directory and the engines; an asynchronous context manager."""
+
+    def __init__(self, options: StandaloneOptions) -> None:
+        if options.commit_template:
+            parse_template(options.commit_template, "commit message template")
+        self._options = options
+        self._settings = CycleSettings(
+            commit_per=CommitPer(options.batch_commits),
+            commit_template=options.commit_template or "",
+            dry_run=options.dry_run,
+        )
+        self._secrets = SnapshotSecrets()
+        self._exchanges: Counter[str] = Counter()
+
+    async def __aenter__(self) -> Self:
+        options = self._options
+        self._state = await asyncio.to_thread(StateDirectory.open, options.state_dir)
+        self._store = await asyncio.to_thread(FactStore.open, options.state_dir / "facts.db")
+        self._transport = Transport(proxies=read_proxies(options.environment))
+        traffic = Traffic(self._transport, observe=self._count)
+        self._registries = RegistryEngine(
+            traffic=traffic,
+            authorizer=Authorizer(traffic),
+            resolver=CredentialResolver(
+                environ=options.environment,
+                clock=time.monotonic,
+                secret_reader=self._secrets.read_data,
+                policy=ImageSourcePolicy.for_watched(frozenset((options.argocd_namespace,))),
+            ),
+            store=self._store,
+            unix=time.time,
+        )
+        self._git = GitEngine(
+            GitSettings(
+                state_dir=options.state_dir,
+                user_name=options.git_user,
+                user_email=options.git_email,
+                sign_off=options.git_sign_off,
+                allow_local=options.git_allow_local,
+                trust=trust_below(options.state_dir / "trust"),
+                variables=options.environment,
+            ),
+            secrets=self._secrets,
+            random=random.random,
+            controller_namespace=options.argocd_namespace,
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._transport.aclose()
+        self._git.close()
+        await asyncio.to_thread(self._store.prune)
+        await asyncio.to_thread(self._store.close)
+        self._state.close()
+
+    async def run_cycle(self, *, progress: Callable[[Progress], None] | None = None) -> CycleReport:
+        """Read the manifests, decide, write and report.
+
+        Raises:
+            ConfigError: the manifests folder or the registries file cannot be used at all.
+        """
+        started = time.monotonic()
+        if progress is not None:
+            progress(Progress("reading", 0, len(self._options.manifests)))
+        snapshot, table = await asyncio.to_thread(self._read)
+        self._secrets.use(snapshot)
+        self._exchanges.clear()
+        self._registries.begin_cycle(table)
+        self._git.begin_cycle()
+        before = replace(self._git.statistics)
+        report = await run_cycle(
+            snapshot,
+            context=self._context(snapshot),
+            policy=Policy(
+                self._options.default_platform, self._registries.locate, declared_counts=True
+            ),
+            services=Services(
+                registries=self._registries,
+                repositories=Repositories(self._git),
+                git=self._git,
+                write_applications=write_manifest_files,
+            ),
+            settings=self._settings,
+            on_progress=progress,
+        )
+        after = self._git.statistics
+        requests = {
+            "registry requests": self._exchanges.total(),
+            **self._registries.counts,
+            "git questions": after.questions - before.questions,
+            "git fetches": after.fetches - before.fetches,
+            "git pushes": after.pushes - before.pushes,
+        }
+        return replace(
+            report,
+            requests={name: count for name, count in requests.items() if count},
+            duration_s=time.monotonic() - started,
+            warnings=(*table.warnings, *report.warnings),
+        )
+
+    def _read(self) -> tuple[Snapshot, EndpointTable]:
+        """Read everything that cycles are made from; blocks on the disk."""
+        options = self._options
+        path = options.registries_conf_path
+        snapshot = read_snapshot(
+            options.manifests,
+            registries_conf_path=Path(path) if path else None,
+            default_namespace=options.argocd_namespace,
+        )
+        lay_trust(snapshot, options.state_dir / "trust", namespace=options.argocd_namespace)
+        if path == "" or snapshot.registries_conf is None:
+            return snapshot, load_table(None)
+        text, file = snapshot.registries_conf
+        return snapshot, load_table(text, file=file)
+
+    def _context(self, snapshot: Snapshot) -> Context:
+        return Context(
+            controller_namespace=self._options.argocd_namespace,
+            default_platform=self._options.default_platform,
+            secrets=snapshot.secrets,
+            standalone=True,
+            default_downgrade=self._options.downgrade,
+        )
+
+    def _count(self, exchange: Exchange) -> None:
+        self._exchanges[exchange.host] += 1

@@ -1,0 +1,40 @@
+"""Write Argo CD's certificates and known hosts where Git can read them.
+
+In a pod they are mounted; without a cluster they come as ConfigMaps among the manifests and are
+laid into the private state directory, anew for each cycle.
+"""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from argocd_image_updater.core.application import ObjectKey
+from argocd_image_updater.git.tls import Trust
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from argocd_image_updater.core.snapshot import Snapshot
+
+TLS_CONFIG_MAP = "argocd-tls-certs-cm"
+KNOWN_HOSTS_CONFIG_MAP = "argocd-ssh-known-hosts-cm"
+KNOWN_HOSTS_KEY = "ssh_known_hosts"
+
+
+def trust_below(folder: Path) -> Trust:
+    """Return where Git finds what `lay_trust` writes."""
+    return Trust(tls_folder=folder / "tls", known_hosts=folder / KNOWN_HOSTS_KEY)
+
+
+def lay_trust(snapshot: Snapshot, folder: Path, *, namespace: str) -> None:
+    """Write the ConfigMaps of Argo CD's namespace as files; blocks on the disk."""
+    tls = folder / "tls"
+    shutil.rmtree(tls, ignore_errors=True)
+    tls.mkdir(mode=0o700, parents=True)
+    certificates = snapshot.config_maps.get(ObjectKey(namespace, TLS_CONFIG_MAP), {})
+    for host, text in certificates.items():
+        if "/" not in host and not host.startswith("."):
+            (tls / host).write_text(text)
+    hosts = snapshot.config_maps.get(ObjectKey(namespace, KNOWN_HOSTS_CONFIG_MAP), {})
+    (folder / KNOWN_HOSTS_KEY).write_text(hosts.get(KNOWN_HOSTS_KEY, ""))

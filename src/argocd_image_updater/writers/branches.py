@@ -1,0 +1,205 @@
+"""Write plans to branches: each batch becomes one fetch, one commit series and one push.
+
+The edit of every commit is handed to the Git engine as a function of the files at the tip, so that
+a push that lost a race is computed again on what the others left, never merged blindly.
+
+Source of the rules: docs/write-back.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from argocd_image_updater.core.application import Source
+from argocd_image_updater.core.batches import BranchBatch, CommitGroup, message_of
+from argocd_image_updater.core.edits.diff import unified_diff
+from argocd_image_updater.core.edits.result import EditRefused
+from argocd_image_updater.core.parameters.dispatch import TargetMismatch
+from argocd_image_updater.core.report import CommitRecord
+from argocd_image_updater.core.targets import edit_target, pick_target, target_paths
+from argocd_image_updater.errors import (
+    ConfigError,
+    ConflictError,
+    DeniedError,
+    RemoteError,
+    UpdaterError,
+)
+from argocd_image_updater.git.batch import CommitStatus, PlannedCommit, PushBatch
+from argocd_image_updater.writers.result import WriteReport, WriteResult, WriteStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from argocd_image_updater.core.facts import Failure, FileFact
+    from argocd_image_updater.core.plan import ApplicationPlan
+    from argocd_image_updater.errors import (
+        UpdaterError,
+    )
+from argocd_image_updater.core.reasons import Reason
+from argocd_image_updater.git.batch import CommitResult, PushResult
+
+
+class Pusher(Protocol):
+    """The part of the Git engine that a writer needs."""
+
+    async def push(self, batch: PushBatch) -> PushResult: ...
+
+    async def preview(self, batch: PushBatch) -> PushResult: ...
+
+
+@dataclass(slots=True)
+class _GroupEdit:
+    """The edit of one commit; remembers per plan how its last run ended."""
+
+    group: CommitGroup
+    refused: dict[int, tuple[Reason, str]] = field(default_factory=dict)
+    changed: dict[int, str] = field(default_factory=dict)
+    warnings: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return tuple(
+            dict.fromkeys(path for plan in self.group.plans for path in target_paths(plan.intent))
+        )
+
+    def __call__(self, files: Mapping[str, FileFact | Failure]) -> Mapping[str, bytes]:
+        self.refused.clear()
+        self.changed.clear()
+        self.warnings.clear()
+        written: dict[str, bytes] = {}
+        for index, plan in enumerate(self.group.plans):
+            try:
+                self._edit(index, plan, files, written)
+            except (EditRefused, TargetMismatch) as refusal:
+                self.refused[index] = (refusal.reason, str(refusal))
+        return written
+
+    def _edit(
+        self,
+        index: int,
+        plan: ApplicationPlan,
+        files: Mapping[str, FileFact | Failure],
+        written: dict[str, bytes],
+    ) -> None:
+        path, content = pick_target(plan.intent, files)
+        source = plan.intent.application.source_at(plan.intent.write_source) or Source()
+        edit = edit_target(
+            plan.intent,
+            plan.writes,
+            plan.pins,
+            source=source,
+            files={path: written.get(path, content)},
+        )
+        if not edit.changed:
+            return
+        written[path] = edit.content
+        self.changed[index] = path
+        if edit.also_changed:
+            self.warnings[index] = (
+                f"{path}: through an anchor these change too: {', '.join(edit.also_changed)}"
+            )
+
+
+async def write_branches(
+    batches: Sequence[BranchBatch], *, git: Pusher, template: str, dry_run: bool
+) -> WriteReport:
+    """Push all batches, different repositories at the same time."""
+    reports = await asyncio.gather(
+        *(_write_branch(batch, git=git, template=template, dry_run=dry_run) for batch in batches)
+    )
+    return WriteReport(
+        results=tuple(result for report in reports for result in report.results),
+        commits=tuple(commit for report in reports for commit in report.commits),
+    )
+
+
+async def _write_branch(
+    batch: BranchBatch, *, git: Pusher, template: str, dry_run: bool
+) -> WriteReport:
+    edits = [_GroupEdit(group) for group in batch.commits]
+    planned = tuple(
+        PlannedCommit(
+            key=index,
+            message=message_of(edit.group.plans, template=template),
+            edit=edit,
+            paths=edit.paths,
+        )
+        for index, edit in enumerate(edits)
+    )
+    push = PushBatch(base=batch.base, commits=planned, push_branch=batch.push_branch)
+    outcome = await (git.preview(push) if dry_run else git.push(push))
+    results: list[WriteResult] = []
+    commits: list[CommitRecord] = []
+    for edit, commit, result in zip(edits, planned, outcome.results, strict=True):
+        results += _results(edit, result, branch=outcome.branch, dry_run=dry_run)
+        if result.status in {CommitStatus.PUSHED, CommitStatus.PLANNED}:
+            commits.append(_record(batch, edit, commit, result=result, branch=outcome.branch))
+    return WriteReport(results=tuple(results), commits=tuple(commits))
+
+
+def _results(
+    edit: _GroupEdit, result: CommitResult, *, branch: str, dry_run: bool
+) -> list[WriteResult]:
+    """Say for every plan of a commit how it ended."""
+    found: list[WriteResult] = []
+    for index, plan in enumerate(edit.group.plans):
+        path = edit.changed.get(index, "")
+        where = f"{path or plan.intent.write_back.target_path} on {branch}"
+        if index in edit.refused:
+            reason, message = edit.refused[index]
+            found.append(WriteResult(plan, WriteStatus.FAILED, where, message, reason))
+        elif result.error is not None:
+            reason = reason_of(result.error)
+            found.append(WriteResult(plan, WriteStatus.FAILED, where, str(result.error), reason))
+        elif not path:
+            message = f"{where} already asks for it"
+            found.append(WriteResult(plan, WriteStatus.UNCHANGED, where, message))
+        else:
+            status = WriteStatus.WOULD_WRITE if dry_run else WriteStatus.WRITTEN
+            warnings = (edit.warnings[index],) if index in edit.warnings else ()
+            found.append(WriteResult(plan, status, where, warnings=warnings))
+    return found
+
+
+def reason_of(error: UpdaterError) -> Reason:
+    """Return the reason code of a write that failed."""
+    reason = getattr(error, "reason", None)
+    if isinstance(reason, Reason):
+        return reason
+    for family, found in _REASONS.items():
+        if isinstance(error, family):
+            return found
+    return Reason.WRITE_FAILED
+
+
+_REASONS: dict[type[UpdaterError], Reason] = {
+    DeniedError: Reason.GIT_AUTH_FAILED,
+    ConflictError: Reason.PUSH_REJECTED,
+    RemoteError: Reason.GIT_UNREACHABLE,
+    ConfigError: Reason.SETTINGS_INVALID,
+}
+
+
+def _record(
+    batch: BranchBatch,
+    edit: _GroupEdit,
+    commit: PlannedCommit,
+    *,
+    result: CommitResult,
+    branch: str,
+) -> CommitRecord:
+    plans = [plan for index, plan in enumerate(edit.group.plans) if index in edit.changed]
+    files = sorted(result.files, key=lambda change: change.path)
+    return CommitRecord(
+        repository=batch.base.repository,
+        branch=branch,
+        message=commit.message,
+        applications=tuple(plan.intent.application.key for plan in plans),
+        files=tuple(change.path for change in files),
+        diff="".join(
+            unified_diff(change.before, change.after, file=change.path) for change in files
+        ),
+        commit=result.commit,
+    )

@@ -1,0 +1,45 @@
+"""What a writer says of each Application it was given; "written" exists only here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argocd_image_updater.core.plan import ApplicationPlan
+    from argocd_image_updater.core.reasons import Reason
+    from argocd_image_updater.core.report import CommitRecord, PatchRecord
+
+
+class WriteStatus(StrEnum):
+    """How the write of one Application ended."""
+
+    WRITTEN = "written"
+    WOULD_WRITE = "would-write"
+    UNCHANGED = "unchanged"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    """The end of one Application's write.
+
+    where: file, branch or object, for people. reason: only for FAILED.
+    """
+
+    plan: ApplicationPlan
+    status: WriteStatus
+    where: str
+    message: str = ""
+    reason: Reason | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WriteReport:
+    """All results of one writer and what it put into the world (or would put)."""
+
+    results: tuple[WriteResult, ...] = ()
+    commits: tuple[CommitRecord, ...] = ()
+    patches: tuple[PatchRecord, ...] = ()
