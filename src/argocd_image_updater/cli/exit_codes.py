@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from argocd_image_updater.errors import BugError, RemoteError
 
 if TYPE_CHECKING:
-    from argocd_image_updater.controller.report import CycleReport
+    from argocd_image_updater.core.report import CycleReport
 
 OK = 0  # all well; help; a normal end after a signal
 USAGE = 1  # the command line, the environment or the configuration is wrong

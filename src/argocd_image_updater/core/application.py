@@ -71,11 +71,15 @@ class SourceRef:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where an object was read: a file (with 0-based document index and 1-based line)."""
+    """Where an object was read: a file (with 0-based document index and 1-based line).
+
+    item: 0-based index inside a ``List`` object, None outside.
+    """
 
     file: str = ""
     document: int = 0
     line: int = 0
+    item: int | None = None
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.file else "cluster"

@@ -85,7 +85,7 @@ OUTCOME_OF: dict[Reason, Outcome] = {
     Reason.WOULD_DOWNGRADE: Outcome.HELD,
     Reason.LIST_INCOMPLETE: Outcome.HELD,
     Reason.CONFLICT: Outcome.ERROR,
-    Reason.ALLOW_TAGS_INVALID: Outcome.ERROR,
+    Reason.ALLOW_TAGS_INVALID: Outcome.SKIPPED,
     Reason.CONSTRAINT_INVALID: Outcome.ERROR,
     Reason.CONSTRAINT_MISSING: Outcome.ERROR,
     Reason.SETTINGS_INVALID: Outcome.ERROR,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from argocd_image_updater.core.reasons import Reason
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -56,7 +58,8 @@ class CycleReport:
 
     dry_run: nothing was written; commits and patches show what would be. decisions: sorted by
     resource, application and position in the image list. requests: counts by kind of request
-    (``tag lists``, ``manifests``, ``tokens``, ``fetches``, ``pushes`` …).
+    (``tag lists``, ``manifests``, ``tokens``, ``fetches``, ``pushes`` …). warnings: what a user
+    should look at although nothing was stopped.
     """
 
     decisions: tuple[Decision, ...] = ()
@@ -68,11 +71,16 @@ class CycleReport:
     requests: Mapping[str, int] = field(default_factory=dict)
     duration_s: float = 0.0
     dry_run: bool = False
+    warnings: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:
-        """Some image or Application could not be handled."""
-        return self.counters.errors > 0
+        """Some object, Application or image could not be handled as it was asked for."""
+        return (
+            self.counters.errors > 0
+            or bool(self.problems)
+            or any(item.reason is Reason.ALLOW_TAGS_INVALID for item in self.decisions)
+        )
 
     @property
     def has_work(self) -> bool:

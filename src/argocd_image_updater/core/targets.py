@@ -1,0 +1,416 @@
+"""A write target as the decision sees it: what it declares now, and the edit that changes it.
+
+One view per Application and cycle, made from the text of the target (Git) or from the Application's
+own source (method ``argocd``). Everything here is recomputed on the new text when a branch or an
+Application moved in between, so an edit never rests on what somebody else has changed since.
+
+Source of the rules: docs/write-back.md.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from argocd_image_updater.core.edits.helm_values import (
+    edit_helm_values,
+    helm_value_writes,
+    read_helm_value,
+)
+from argocd_image_updater.core.edits.kustomization import (
+    KUSTOMIZATION_FILES,
+    KustomizeEntry,
+    edit_kustomization,
+    read_kustomization_images,
+)
+from argocd_image_updater.core.edits.override import edit_override, read_override
+from argocd_image_updater.core.edits.result import EditRefused
+from argocd_image_updater.core.facts import Failure, FileFact, PathKind
+from argocd_image_updater.core.parameters.dispatch import (
+    TargetMismatch,
+    already_set,
+    set_image,
+    way_of,
+)
+from argocd_image_updater.core.parameters.kustomize import repository_text
+from argocd_image_updater.core.parameters.ownership import (
+    managed_helm,
+    managed_kustomize,
+    managed_plugin,
+)
+from argocd_image_updater.core.parameters.placement import Placement, choose_source
+from argocd_image_updater.core.reasons import Reason
+from argocd_image_updater.core.reference import (
+    ImageReference,
+    ImageTag,
+    parse_image,
+    same_image,
+    short_form,
+    with_tag,
+)
+from argocd_image_updater.core.settings import (
+    ApplicationIntent,
+    ApplicationType,
+    ImageSettings,
+    TargetKind,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from argocd_image_updater.core.application import Application, Source, SourceRef
+
+
+@dataclass(frozen=True, slots=True)
+class ImageWrite:
+    """One value to write: the configured image with a tag; running: the live image's text."""
+
+    settings: ImageSettings
+    tag: ImageTag
+    running: str = ""
+
+    @property
+    def image(self) -> ImageReference:
+        return with_tag(self.settings.reference, self.tag)
+
+
+def placement_of(intent: ApplicationIntent, settings: ImageSettings) -> Placement:
+    """Return the source that holds an image; with Git write-back there is one for all.
+
+    Raises:
+        TargetMismatch: the image belongs to another tool than the source it would go to.
+    """
+    if intent.write_back.method == "git":
+        return Placement(intent.write_source, intent.source_type, intent.application_type)
+    return choose_source(
+        intent.application,
+        settings=settings,
+        intent_source_ref=intent.write_source,
+        source_type=intent.source_type,
+        application_type=intent.application_type,
+    )
+
+
+def target_paths(intent: ApplicationIntent) -> tuple[str, ...]:
+    """Return the paths of a Git target; for a kustomization the three possible file names."""
+    path = intent.write_back.target_path
+    if intent.write_back.target_kind is not TargetKind.KUSTOMIZATION:
+        return (path,)
+    return tuple(posixpath.normpath(posixpath.join(path, name)) for name in KUSTOMIZATION_FILES)
+
+
+def pick_target(
+    intent: ApplicationIntent, files: Mapping[str, FileFact | Failure]
+) -> tuple[str, bytes | None]:
+    """Return the file to edit and its content (None = it has to be created).
+
+    Raises:
+        EditRefused: there is no kustomization, or the target is no plain file.
+    """
+    for path in target_paths(intent):
+        fact = files[path]
+        if isinstance(fact, Failure):
+            raise EditRefused(Reason.TARGET_OUTSIDE, f"{path}: {fact.message}")
+        if fact.kind is PathKind.DIRECTORY:
+            raise EditRefused(
+                Reason.TARGET_MISSING, f"{path} is a directory; name a file in writeBackTarget"
+            )
+        if fact.kind is PathKind.FILE:
+            return path, fact.content
+    if intent.write_back.target_kind is TargetKind.KUSTOMIZATION:
+        folder = intent.write_back.target_path or "the repository root"
+        raise EditRefused(
+            Reason.TARGET_MISSING,
+            f"no {', '.join(KUSTOMIZATION_FILES)} in {folder}; it is never created",
+        )
+    return target_paths(intent)[0], None
+
+
+def declared_in_source(
+    source: Source, intent: ApplicationIntent, settings: ImageSettings
+) -> ImageReference | None:
+    """Return the image that an Application source asks for, as configured image with its tag."""
+    target = settings.target
+    if target.plugin_spec or target.plugin_name:
+        return _declared_values(
+            {entry.name: entry.value for entry in reversed(source.plugin_env or ())},
+            settings,
+            spec=target.plugin_spec,
+            name=target.plugin_name,
+            tag=target.plugin_tag,
+        )
+    if intent.application_type is ApplicationType.KUSTOMIZE:
+        return _declared_entry(map(parse_image, source.kustomize_images or ()), settings)
+    return _declared_values(
+        {item.name: item.value for item in reversed(source.helm_parameters or ())},
+        settings,
+        spec=target.helm_spec.strip(),
+        name=target.helm_name.strip() or "image.name",
+        tag=target.helm_tag.strip() or "image.tag",
+    )
+
+
+def declared_in_file(
+    intent: ApplicationIntent, settings: ImageSettings, *, source: Source, content: bytes | None
+) -> ImageReference | None:
+    """Return the image that a Git target declares; an override file falls back to the source."""
+    kind = intent.write_back.target_kind
+    if kind is TargetKind.OVERRIDE:
+        found = None
+        if content is not None:
+            found = declared_in_source(_override_source(source, content), intent, settings)
+        return found or declared_in_source(source, intent, settings)
+    if content is None:
+        return None
+    if kind is TargetKind.KUSTOMIZATION:
+        entries = (_entry_image(entry) for entry in read_kustomization_images(content))
+        return _declared_entry(entries, settings)
+    spec, name, tag = _value_paths(settings)
+    values = {
+        path: value
+        for path in (spec, name, tag)
+        if path and (value := read_helm_value(content, path)) is not None
+    }
+    return _declared_values(values, settings, spec=spec, name=name, tag=tag)
+
+
+def is_declared(
+    intent: ApplicationIntent,
+    write: ImageWrite,
+    *,
+    source: Source,
+    content: bytes | None,
+    file: str,
+) -> bool:
+    """Say whether the Git target already declares exactly this image.
+
+    Raises:
+        EditRefused: the target cannot be edited without doubt.
+    """
+    kind = intent.write_back.target_kind
+    if kind is TargetKind.OVERRIDE:
+        if content is None:
+            return False
+        return already_set(
+            _override_source(source, content),
+            settings=write.settings,
+            application_type=intent.application_type,
+            source_type=intent.source_type,
+            tag=write.tag,
+        )
+    return not edit_target(intent, (write,), (), source=source, files={file: content}).changed
+
+
+@dataclass(frozen=True, slots=True)
+class TargetEdit:
+    """The new content of the one file of a target."""
+
+    file: str
+    content: bytes
+    changed: bool
+    also_changed: tuple[str, ...] = ()
+
+
+def edit_target(
+    intent: ApplicationIntent,
+    writes: Sequence[ImageWrite],
+    pins: Sequence[ImageWrite],
+    *,
+    source: Source,
+    files: Mapping[str, bytes | None],
+) -> TargetEdit:
+    """Return the target with all images written; pins only count for override files.
+
+    source: the Application's write source. files: exactly one file with its content.
+
+    Raises:
+        EditRefused: the file cannot be edited without doubt.
+    """
+    ((file, content),) = files.items()
+    kind = intent.write_back.target_kind
+    if kind is TargetKind.OVERRIDE:
+        merged = merged_source(intent, (*pins, *writes), source=source)
+        edit = edit_override(
+            content,
+            kind=_override_kind(intent),
+            helm=managed_helm(merged, intent.images),
+            kustomize=managed_kustomize(merged, intent.images),
+            plugin=managed_plugin(merged, intent.images),
+            file=file,
+        )
+    elif kind is TargetKind.KUSTOMIZATION:
+        assert content is not None
+        present = read_kustomization_images(content)
+        edit = edit_kustomization(
+            content, [_kustomize_entry(write, present) for write in writes], file=file
+        )
+    else:
+        edit = edit_helm_values(content, helm_value_writes(writes), file=file)
+    return TargetEdit(file, edit.content, edit.changed, edit.also_changed)
+
+
+def merged_source(
+    intent: ApplicationIntent, writes: Sequence[ImageWrite], *, source: Source
+) -> Source:
+    """Return the source with all images set, in the order of the configured images.
+
+    Raises:
+        TargetMismatch: an image's target does not fit the Application's type.
+    """
+    for write in _in_order(intent, writes):
+        source = set_image(
+            source,
+            settings=write.settings,
+            application_type=intent.application_type,
+            source_type=intent.source_type,
+            tag=write.tag,
+            running_repository=repository_text(write.running),
+        )
+    return source
+
+
+def merged_sources(
+    intent: ApplicationIntent, writes: Sequence[ImageWrite], *, application: Application
+) -> Mapping[SourceRef, tuple[ApplicationType, Source]]:
+    """Return every source of an Application that the images change, with the kind of its list.
+
+    application: the object as it is now, which may be newer than the one that was planned on.
+
+    Raises:
+        TargetMismatch: a source is gone, or an image's target does not fit it.
+    """
+    changed: dict[SourceRef, tuple[ApplicationType, Source]] = {}
+    for write in _in_order(intent, writes):
+        place = placement_of(intent, write.settings)
+        source = changed[place.ref][1] if place.ref in changed else application.source_at(place.ref)
+        if source is None:
+            raise TargetMismatch(f"{application.key} has no {place.ref} any more")
+        kind = way_of(
+            write.settings,
+            application_type=place.application_type,
+            source_type=place.source_type,
+        )
+        merged = set_image(
+            source,
+            settings=write.settings,
+            application_type=place.application_type,
+            source_type=place.source_type,
+            tag=write.tag,
+            running_repository=repository_text(write.running),
+        )
+        changed[place.ref] = (kind, merged)
+    return changed
+
+
+def _in_order(intent: ApplicationIntent, writes: Sequence[ImageWrite]) -> list[ImageWrite]:
+    order = {id(settings): index for index, settings in enumerate(intent.images)}
+    return sorted(writes, key=lambda write: order.get(id(write.settings), 0))
+
+
+def _override_kind(intent: ApplicationIntent) -> ApplicationType:
+    """Return which block an override file gets: plugin variables win over the type."""
+    if any(item.target.plugin_name or item.target.plugin_spec for item in intent.images):
+        return ApplicationType.PLUGIN
+    return intent.application_type
+
+
+def parse_tag_value(text: str) -> ImageTag:
+    """Read a tag value: ``tag``, ``tag@digest`` or ``latest@digest``."""
+    name, _, digest = text.partition("@")
+    return ImageTag(name, digest)
+
+
+def _override_source(source: Source, content: bytes) -> Source:
+    """Return the source as the override file alone describes it."""
+    override = read_override(content)
+    return replace(
+        source,
+        helm_parameters=override.helm,
+        kustomize_images=override.kustomize,
+        plugin_env=override.plugin,
+    )
+
+
+def _value_paths(settings: ImageSettings) -> tuple[str, str, str]:
+    """Return the spec, name and tag paths in a values file; spec excludes the other two."""
+    target = settings.target
+    if spec := target.helm_spec.strip():
+        return spec, "", ""
+    return "", target.helm_name.strip() or "image.name", target.helm_tag.strip() or "image.tag"
+
+
+def _declared_values(
+    values: Mapping[str, str], settings: ImageSettings, *, spec: str, name: str, tag: str
+) -> ImageReference | None:
+    configured = settings.reference
+    if spec:
+        text = values.get(spec, "")
+        if not text:
+            return None
+        found = parse_image(text)
+        return with_tag(configured, found.tag or ImageTag()) if _names(found, configured) else None
+    text = values.get(tag, "")
+    if not text:
+        return None
+    stated = values.get(name, "")
+    if stated and not _names(parse_image(stated), configured):
+        return None
+    return with_tag(configured, parse_tag_value(text))
+
+
+def _names(found: ImageReference, configured: ImageReference) -> bool:
+    """Say whether a declared name means the configured image, also in its short spelling.
+
+    Charts often keep the registry in a value of its own, so a name without registry counts.
+    """
+    if same_image(found, configured):
+        return True
+    return not found.registry and short_form(configured.full_name) == found.full_name
+
+
+def _declared_entry(
+    entries: Iterable[ImageReference], settings: ImageSettings
+) -> ImageReference | None:
+    """Return the last entry that overrides the configured image: Kustomize applies the last."""
+    wanted = settings.target.kustomize_name
+    configured = settings.reference
+    result = None
+    for entry in entries:
+        names_original = entry.alias == wanted if wanted and entry.alias else False
+        if names_original or same_image(entry, configured):
+            result = ImageReference(
+                registry=entry.registry,
+                name=entry.name,
+                tag=entry.tag or ImageTag(),
+                original=entry.original,
+            )
+    return result
+
+
+def _entry_image(entry: KustomizeEntry) -> ImageReference:
+    text = f"{entry.name}={entry.new_name}" if entry.new_name else entry.name
+    return with_tag_of_entry(parse_image(text), entry)
+
+
+def with_tag_of_entry(image: ImageReference, entry: KustomizeEntry) -> ImageReference:
+    """Return the image with the tag and digest that a kustomization entry states."""
+    tag = ImageTag(entry.new_tag, entry.digest)
+    return replace(image, tag=tag if tag != ImageTag() else image.tag)
+
+
+def _kustomize_entry(write: ImageWrite, present: Sequence[KustomizeEntry]) -> KustomizeEntry:
+    """Return the entry for one image under the name that the manifests use.
+
+    An entry only works if its name equals the name in the manifests to the letter, so the spelling
+    of an existing entry comes first, then that of the running image.
+    """
+    image = write.image
+    tag = write.tag
+    if original := write.settings.target.kustomize_name:
+        return KustomizeEntry(original, image.full_name, tag.name, tag.digest)
+    for entry in present:
+        if same_image(parse_image(entry.name), image):
+            return KustomizeEntry(entry.name, "", tag.name, tag.digest)
+    name = repository_text(write.running) if write.running else image.full_name
+    return KustomizeEntry(name, "", tag.name, tag.digest)
