@@ -88,10 +88,7 @@ HELP_OF: dict[str, CommandHelp] = {
         summary="Print a completion script for a shell",
         text="Prints a script that completes commands, flags and values in the given shell.",
         examples=(
-            (
-                "bash",
-                "completion bash > ~/.local/share/bash-completion/completions/argocd-image-updater",
-            ),
+            ("bash", "completion bash > /etc/bash_completion.d/argocd-image-updater"),
             ("zsh", 'completion zsh > "${fpath[1]}/_argocd-image-updater"'),
             ("fish", "completion fish > ~/.config/fish/completions/argocd-image-updater.fish"),
             ("powershell", "completion powershell | Out-String | Invoke-Expression"),
