@@ -36,6 +36,8 @@ _LEVEL_OF = {
 def log_report(report: CycleReport) -> None:
     """Write the lines of one cycle."""
     told = {(d.application, d.alias, d.reason, d.message) for d in report.decisions}
+    for warning in report.warnings:
+        _LOG.warning("%s", warning, extra=_CONTROLLER)
     for problem in report.problems:
         if (problem.application, problem.alias, problem.reason, problem.message) not in told:
             _log_problem(problem)

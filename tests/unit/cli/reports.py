@@ -19,7 +19,11 @@ SETTINGS = ImageSettings(
     reference=ImageReference("ghcr.io", "acme/web", ImageTag("^1.0")),
     allow_tags="regexp:^1",
     downgrade=Downgrade.NEVER,
-    origins={"allowTags": "annotation argocd-image-updater.argoproj.io/web.allow-tags"},
+    origins={
+        "reference": "images[0]",
+        "strategy": "spec.commonUpdateSettings",
+        "allow_tags": "annotation argocd-image-updater.argoproj.io/web.allow-tags",
+    },
 )
 VERDICTS = (
     TagVerdict("1.1.0", "chosen"),

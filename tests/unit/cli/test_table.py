@@ -46,6 +46,11 @@ def test_what_failed_is_told_with_field_path_and_hint():
     assert "argocd/shop ghcr.io/acme/web: warning: created is missing\n" in text
 
 
+def test_warnings_of_the_cycle_are_told_last():
+    text = render_report(report(decision(), warnings=("the file has two roofs",)), PLAIN)
+    assert "\n\nwarning: the file has two roofs\n\n1 application" in text
+
+
 def test_a_problem_that_a_decision_tells_already_is_told_once():
     told = decision(Reason.CONSTRAINT_INVALID, message="no constraint", new=None)
     same = Problem(

@@ -45,6 +45,7 @@ def report_document(report: CycleReport) -> dict[str, Any]:
         "commits": [_commit(commit) for commit in report.commits],
         "patches": [_patch(patch) for patch in report.patches],
         "requests": dict(report.requests),
+        "warnings": [hide_user_information(warning) for warning in report.warnings],
     }
 
 

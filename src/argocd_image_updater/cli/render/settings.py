@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from argocd_image_updater.core.settings import Downgrade
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -11,11 +14,16 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.settings import ImageSettings
 
 _DEFAULT = "default"
+_BUILT_IN = Downgrade.WHEN_EXCLUDED
 
 
 @dataclass(frozen=True, slots=True)
 class SettingRow:
-    """One setting. value: as in JSON. origin: ``default``, ``spec``, ``image`` and others."""
+    """One setting.
+
+    value: as in JSON. origin: ``global``, ``reference`` or ``image`` and the level's path, the
+    annotation, or ``default``.
+    """
 
     name: str
     value: Any
@@ -40,7 +48,7 @@ def _key_name(settings: ImageSettings) -> str:
     return f"{key.secret_name}#{key.key}" if key else ""
 
 
-# Names as in the resource; each also says under which names its origin may be recorded.
+# Names as in the resource.
 _SETTINGS: tuple[tuple[str, Callable[[ImageSettings], Any]], ...] = (
     ("constraint", _constraint),
     ("updateStrategy", lambda settings: settings.strategy.value),
@@ -63,16 +71,18 @@ _SETTINGS: tuple[tuple[str, Callable[[ImageSettings], Any]], ...] = (
 _ALWAYS_SHOWN = frozenset(
     {"constraint", "updateStrategy", "allowTags", "ignoreTags", "platforms", "downgrade"}
 )
-_OTHER_NAMES: Mapping[str, tuple[str, ...]] = {
-    "constraint": ("imageName", "image", "reference"),
-    "updateStrategy": ("strategy", "update_strategy"),
-    "allowTags": ("allow_tags",),
-    "ignoreTags": ("ignore_tags",),
-    "forceUpdate": ("force_update",),
-    "pullSecret": ("pull_secret",),
-    "verify.enabled": ("verify", "verify_enabled"),
-    "verify.key": ("verify", "verify_key"),
+# Under which name the origin of a setting is recorded, where that is another one.
+_RECORDED_AS: Mapping[str, str] = {
+    "constraint": "reference",
+    "updateStrategy": "strategy",
+    "allowTags": "allow_tags",
+    "ignoreTags": "ignore_tags",
+    "forceUpdate": "force_update",
+    "pullSecret": "pull_secret",
+    "verify.enabled": "verify_enabled",
+    "verify.key": "verify_key",
 }
+_LEVEL_WORDS = {"spec": "global", "applicationRefs": "reference", "images": "image"}
 
 
 def setting_rows(settings: ImageSettings) -> list[SettingRow]:
@@ -82,8 +92,9 @@ def setting_rows(settings: ImageSettings) -> list[SettingRow]:
 
 
 def _origin(settings: ImageSettings, name: str) -> str:
-    group = name.partition(".")[0]
-    for key in (name, *_OTHER_NAMES.get(name, ()), group):
-        if key in settings.origins:
-            return settings.origins[key]
-    return _DEFAULT
+    group = "target" if name.startswith("manifestTargets.") else name
+    origin = settings.origins.get(_RECORDED_AS.get(name, group), _DEFAULT)
+    if name == "downgrade" and origin == _DEFAULT and settings.downgrade is not _BUILT_IN:
+        return "default of this process"
+    level = _LEVEL_WORDS.get(re.split(r"[.\[]", origin)[0])
+    return f"{level} ({origin})" if level else origin

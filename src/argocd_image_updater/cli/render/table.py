@@ -197,6 +197,8 @@ def _attention(report: CycleReport, terminal: Terminal) -> Iterator[str]:
         if key not in told:
             style = "dim" if problem.quiet else "red"
             yield from _lines(problem_lines(problem), style, terminal)
+    for warning in report.warnings:
+        yield from _lines([f"warning: {warning}"], "yellow", terminal)
 
 
 def _lines(texts: Sequence[str], style: str, terminal: Terminal) -> Iterator[str]:
