@@ -7,6 +7,7 @@ broken place stays valid.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,10 @@ DOCUMENT_LIMIT = 10_000
 _MERGE_KEY = "<<"
 # Root map, its list, and the maps in it: the items of a Kubernetes list.
 _ITEM_DEPTH = 2
+# JSON writes a character beyond U+FFFF as two escapes, which YAML does not know.
+_SURROGATES = re.compile(
+    r"(?<!\\)((?:\\\\)*)\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})"
+)
 
 
 class BrokenYaml(ConfigError):
@@ -157,6 +162,8 @@ class _Builder:
 
 def read_documents(text: str) -> Iterator[Document]:
     """Yield the documents of a text, or raise BrokenYaml where it goes on no further."""
+    if text.lstrip()[:1] in ("{", "["):
+        text = _SURROGATES.sub(_join_surrogates, text)
     builder, index = _Builder(), -1
     try:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
@@ -170,6 +177,11 @@ def read_documents(text: str) -> Iterator[Document]:
                 builder.feed(event)
     except yaml.YAMLError as error:
         raise _broken(text, error) from None
+
+
+def _join_surrogates(match: re.Match[str]) -> str:
+    high, low = int(match[2], 16), int(match[3], 16)
+    return match[1] + chr(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00))
 
 
 def _line(event: yaml.Event) -> int:
