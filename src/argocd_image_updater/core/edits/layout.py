@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from argocd_image_updater.core.edits.content import Style
+from argocd_image_updater.core.edits.yamltext import BREAK
 from argocd_image_updater.core.reasons import Reason
 
 if TYPE_CHECKING:
@@ -27,20 +28,38 @@ def value_start(doc: YamlText, index: int) -> int:
     """Return where the node's own text starts, behind its anchor and tag."""
     position = doc.start(index)
     event = doc.events[index]
-    count = (event.anchor is not None) + (event.tag is not None)
-    if (
-        type(event) is yaml.ScalarEvent and event.tag is None and doc.text[position] == "!"
-        if (position < len(doc.text))
-        else False
-    ):
-        count += 1  # the non-specific tag ``!`` is not reported
+    if doc.is_mapping(index) and event.anchor is None and event.tag is None:
+        return position  # a block mapping starts at its first key, which may have an anchor
     end = doc.end(index) if doc.is_scalar(index) else len(doc.text)
-    for _ in range(count):
+    for _ in ("anchor", "tag"):  # in any order; nothing else starts with these characters
         found = _PROPERTY.match(doc.text, position, end)
-        if found is None:
-            break
-        position = found.end()
+        position = found.end() if found else position
     return position
+
+
+def last_leaf(doc: YamlText, index: int) -> int:
+    """Return the event that ends the node: a scalar, an alias or a closing bracket."""
+    last = doc.ends[index]
+    while type(doc.events[last]) in {yaml.MappingEndEvent, yaml.SequenceEndEvent}:
+        if doc.events[last].end_mark.index > doc.events[last].start_mark.index:
+            break
+        last -= 1
+    return last
+
+
+def ends_in_open_block(doc: YamlText, index: int) -> bool:
+    """Tell whether the node ends in a block scalar that a missing final line break is part of."""
+    last = last_leaf(doc, index)
+    event = doc.events[last]
+    if type(event) is not yaml.ScalarEvent or event.style not in {"|", ">"}:
+        return False
+    at_end = event.end_mark.index == len(doc.text) and not doc.text.endswith(("\n", "\r"))
+    return at_end and not event.value.endswith("\n") and "-" not in _block_header(doc, last)
+
+
+def _block_header(doc: YamlText, scalar: int) -> str:
+    start = value_start(doc, scalar)
+    return doc.text[start : doc.line_end(start)].partition("#")[0]
 
 
 def content_end(doc: YamlText, index: int, *, keep: bool | None = None) -> int:
@@ -48,22 +67,33 @@ def content_end(doc: YamlText, index: int, *, keep: bool | None = None) -> int:
 
     keep: whether blank lines at a block scalar's end belong to it; None = as its header says.
     """
-    last = doc.ends[index]
-    while type(doc.events[last]) in {yaml.MappingEndEvent, yaml.SequenceEndEvent}:
-        if doc.events[last].end_mark.index > doc.events[last].start_mark.index:
-            return int(doc.events[last].end_mark.index)  # a bracket closes the node
-        last -= 1
+    last = last_leaf(doc, index)
     event = doc.events[last]
     end = int(event.end_mark.index)
     if type(event) is not yaml.ScalarEvent or event.style not in {"|", ">"}:
         return end
-    start = value_start(doc, last)
-    header_end = doc.line_end(start)
-    header = doc.text[start:header_end].partition("#")[0]
-    if keep or (keep is None and "+" in header):
+    if keep or (keep is None and "+" in _block_header(doc, last)):
         return end
-    body = doc.text[header_end:end].rstrip("\r\n\x85\u2028\u2029 \t")
-    return header_end + len(body) if body else header_end
+    header_end = doc.line_end(value_start(doc, last))
+    return _block_content_end(doc.text, header_end, end)
+
+
+def _block_content_end(text: str, start: int, end: int) -> int:
+    """Return the end of the last line that a block scalar has text in.
+
+    A line of blanks that is longer than the block's indentation is such a line.
+    """
+    lines = [(start, start)]
+    for break_ in BREAK.finditer(text, start, end):
+        lines[-1] = (lines[-1][0], break_.start())
+        lines.append((break_.end(), end))
+    rows = [text[first:last] for first, last in lines[1:]]
+    indents = [len(row) - len(row.lstrip(" ")) for row in rows if row.strip(" ")]
+    indent = min(indents, default=0)
+    for (_, last), row in zip(reversed(lines[1:]), reversed(rows), strict=True):
+        if row.strip(" ") or len(row) > indent:
+            return last
+    return start
 
 
 def mapping_column(doc: YamlText, mapping: int) -> int:

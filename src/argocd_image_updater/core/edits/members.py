@@ -21,6 +21,7 @@ from argocd_image_updater.core.edits.layout import (
     content_end,
     dash_column,
     dash_of,
+    ends_in_open_block,
     item_gap,
     mapping_column,
     value_start,
@@ -46,6 +47,8 @@ def add_keys(doc: YamlText, at: int, *, entries: Mapping[str, New], style: Style
         return flow_added(doc, at, rows=flow_entries(entries, style=style))
     column = mapping_column(doc, at)
     lines = block_mapping(entries, indent=column, style=style)
+    if ends_in_open_block(doc, at):
+        return [_lines_before(doc, last_key, lines, depth=column)]
     return [_lines_after(doc, content_end(doc, at), lines, depth=column)]
 
 
@@ -75,6 +78,23 @@ def add_items(
     start = doc.line_start(dash)
     eol = doc.eol(start)
     return [Splice(start, start, "".join(line + eol for line in lines), column)]
+
+
+def place_of_new(doc: YamlText, at: int) -> int:
+    """Return the event before which new members of a collection come."""
+    block = doc.is_mapping(at) and not doc.events[at].flow_style and not doc.is_empty(at)
+    if block and ends_in_open_block(doc, at):
+        return [key for key, _ in doc.pairs(at)][-1]
+    return doc.ends[at]
+
+
+def _lines_before(doc: YamlText, key: int, lines: Sequence[str], *, depth: int) -> Splice:
+    """Put whole lines before a key: behind it they would change the text of a block scalar."""
+    start = doc.line_start(doc.start(key))
+    if doc.text[start : doc.start(key)].strip():
+        doc.refuse(Reason.AMBIGUOUS, "no line of its own for a new key", at=key)
+    eol = doc.eol(start)
+    return Splice(start, start, "".join(line + eol for line in lines), depth)
 
 
 def _lines_after(doc: YamlText, end: int, lines: Sequence[str], *, depth: int) -> Splice:

@@ -120,6 +120,6 @@ def _added(
 ) -> Patch:
     if doc.is_scalar(at):  # a null turns into the collection
         return Patch(at, at + 1, tuple(written(new, anchor=doc.events[at].anchor)))
-    place = doc.ends[at] if before is None else before
+    place = members.place_of_new(doc, at) if before is None else before
     content = written_entries(new) if isinstance(new, Mapping) else written_items(new)
     return Patch(place, place, tuple(content))

@@ -40,7 +40,7 @@ def scalar(doc: YamlText, at: int, *, value: Scalar, style: Style) -> list[Splic
     text = _new_text(doc, at, value=value, style=style, body=body)
     if body == doc.end(at) and event.style not in {"'", '"', "|", ">"}:
         return [*_tag_removal(doc, at, body=body), _empty_filled(doc, at, text)]
-    return [*_tag_removal(doc, at, body=body), Splice(body, content_end(doc, at), text)]
+    return [*_tag_removal(doc, at, body=body), Splice(body, content_end(doc, at, keep=False), text)]
 
 
 def _is_key(doc: YamlText, at: int) -> bool:
@@ -104,9 +104,8 @@ def _kept_block(doc: YamlText, at: int, *, body: int, value: Scalar, style: Styl
     indent = re.compile(r"[\r\n\x85\u2028\u2029]+( +)\S").match(doc.text, first)
     if end <= first or indent is None:
         return None
-    digits = "".join(character for character in header.group(2) if character.isdigit())
     break_ = (
         doc.text[first : first + 2] if doc.text[first : first + 2] == "\r\n" else doc.text[first]
     )
-    new = f"{header.group(1)}{digits}-{header.group(3)}{break_}{indent.group(1)}{lines[0]}"
+    new = f"{header.group(1)}-{header.group(3)}{break_}{indent.group(1)}{lines[0]}"
     return Splice(body, end, new)
