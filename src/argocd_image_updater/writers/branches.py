@@ -27,6 +27,7 @@ from argocd_image_updater.errors import (
     UpdaterError,
 )
 from argocd_image_updater.git.batch import CommitStatus, PlannedCommit, PushBatch
+from argocd_image_updater.git.refs import short_branch
 from argocd_image_updater.writers.result import WriteReport, WriteResult, WriteStatus
 
 if TYPE_CHECKING:
@@ -130,12 +131,13 @@ async def _write_branch(
     )
     push = PushBatch(base=batch.base, commits=planned, push_branch=batch.push_branch)
     outcome = await (git.preview(push) if dry_run else git.push(push))
+    branch = short_branch(outcome.branch or batch.push_branch or batch.base.branch)
     results: list[WriteResult] = []
     commits: list[CommitRecord] = []
     for edit, commit, result in zip(edits, planned, outcome.results, strict=True):
-        results += _results(edit, result, branch=outcome.branch, dry_run=dry_run)
+        results += _results(edit, result, branch=branch, dry_run=dry_run)
         if result.status in {CommitStatus.PUSHED, CommitStatus.PLANNED}:
-            commits.append(_record(batch, edit, commit, result=result, branch=outcome.branch))
+            commits.append(_record(batch, edit, commit, result=result, branch=branch))
     return WriteReport(results=tuple(results), commits=tuple(commits))
 
 
@@ -201,5 +203,5 @@ def _record(
         diff="".join(
             unified_diff(change.before, change.after, file=change.path) for change in files
         ),
-        commit=result.commit,
+        commit=result.commit if result.status is CommitStatus.PUSHED else "",
     )
