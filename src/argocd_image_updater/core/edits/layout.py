@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 # an anchor or a tag with the blanks, comments and line breaks behind it
 _SPACE = r"(?:[ \t]+(?:\#[^\r\n]*)?|[\r\n\x85\u2028\u2029]+(?:[ \t]*\#[^\r\n]*)?)*"
 _PROPERTY = re.compile(rf"(?:&[^\s,\[\]{{}}]+|!<[^>\s]*>|![^\s,\[\]{{}}]*){_SPACE}")
+_BLOCK_ENDS = (yaml.MappingEndEvent, yaml.SequenceEndEvent)
 _NOT_BLANK = re.compile(r"[^\s]")
 
 
@@ -40,11 +41,14 @@ def value_start(doc: YamlText, index: int) -> int:
 def last_leaf(doc: YamlText, index: int) -> int:
     """Return the event that ends the node: a scalar, an alias or a closing bracket."""
     last = doc.ends[index]
-    while type(doc.events[last]) in {yaml.MappingEndEvent, yaml.SequenceEndEvent}:
-        if doc.events[last].end_mark.index > doc.events[last].start_mark.index:
-            break
+    while doc.events[last].__class__ in _BLOCK_ENDS and _is_invisible(doc, last):
         last -= 1
     return last
+
+
+def _is_invisible(doc: YamlText, index: int) -> bool:
+    event = doc.events[index]
+    return bool(event.end_mark.index == event.start_mark.index)
 
 
 def ends_in_open_block(doc: YamlText, index: int) -> bool:

@@ -69,15 +69,11 @@ def add_items(
     if before is None:
         return [_lines_after(doc, content_end(doc, at), lines, depth=column)]
     position = present.index(before)
-    if position:
-        end = content_end(doc, present[position - 1])
-        return [_lines_after(doc, end, lines, depth=column)]
-    dash = dash_of(doc, at, before)
-    if dash is None:
-        doc.refuse(Reason.AMBIGUOUS, "no line of its own for a new first item", at=at)
-    start = doc.line_start(dash)
-    eol = doc.eol(start)
-    return [Splice(start, start, "".join(line + eol for line in lines), column)]
+    key = doc.key_of(at)
+    if not position and key < 0:
+        doc.refuse(Reason.AMBIGUOUS, "no place for a new first item", at=at)
+    end = content_end(doc, present[position - 1]) if position else doc.end(key)
+    return [_lines_after(doc, end, lines, depth=column)]
 
 
 def place_of_new(doc: YamlText, at: int) -> int:
@@ -206,7 +202,8 @@ def drop_key(doc: YamlText, at: int) -> Splice:
     following = doc.ends[at] + 1
     if following < doc.ends[mapping] and not doc.text[end : doc.start(following)].strip():
         return Splice(start, doc.start(following), "")
-    return Splice(start, end, "")
+    rest = doc.text[end : doc.line_end(end)]
+    return Splice(start, end + len(rest) - len(rest.lstrip(" \t")), "")
 
 
 def _without_lines(doc: YamlText, start: int, end: int) -> Splice:

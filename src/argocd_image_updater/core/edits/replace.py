@@ -83,11 +83,14 @@ def _tag_removal(doc: YamlText, at: int, *, body: int) -> list[Splice]:
 def _empty_filled(doc: YamlText, at: int, text: str) -> Splice:
     """Return the splice that puts a value where there is none."""
     place = doc.end(at)
-    before = doc.text[place - 1 : place]
+    before = doc.text[max(0, place - 1) : place]
     if doc.start(at) < place or before in {":", "-", "?"}:
         return Splice(place, place, f" {text}")
     if not doc.in_flow(at) or doc.key_of(at) < 0:
         doc.refuse(Reason.AMBIGUOUS, "the empty value cannot be located", at=at)
+    key_end = doc.end(doc.key_of(at))
+    if ":" in doc.text[key_end:place]:  # ``{key: , other: 1}``
+        return Splice(place, place, text)
     return Splice(place, place, f": {text}")  # ``{key}`` or ``{key, other}``
 
 
