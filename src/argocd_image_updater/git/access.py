@@ -1,6 +1,6 @@
 """Repositories as one cycle knows them: URL checked, credential found, tips asked once.
 
-Invariant: within a cycle one identity asks one repository once for its tips, whoever needs them;
+Invariant: within a cycle one credential asks one repository once for its tips, whoever needs them;
 a failure is remembered like an answer, so that a dead server is waited for once. Mirrors and what
 was learnt about a server outlive the cycle.
 """
@@ -17,19 +17,21 @@ from argocd_image_updater.errors import UpdaterError
 from argocd_image_updater.git.connection import Connection
 from argocd_image_updater.git.credentials import (
     ANONYMOUS,
-    REPOSITORY_TYPE,
-    SECRET_TYPE_LABEL,
-    TEMPLATE_TYPE,
     CredentialKind,
     GitCredential,
     own_secret_credential,
-    repository_credential,
     secret_reference,
 )
 from argocd_image_updater.git.failures import GitError
 from argocd_image_updater.git.mirror import Mirror, open_mirror
 from argocd_image_updater.git.refs import HEADS, revision_fault, short_branch
 from argocd_image_updater.git.remote import RemoteTips, list_tips
+from argocd_image_updater.git.repository_secrets import (
+    REPOSITORY_TYPE,
+    SECRET_TYPE_LABEL,
+    TEMPLATE_TYPE,
+    repository_credential,
+)
 from argocd_image_updater.git.urls import parse_url
 
 if TYPE_CHECKING:
@@ -91,10 +93,12 @@ class AccessBook:
         self._exchange = exchange
         self._mirrors: dict[str, Mirror] = {}
         self._accesses: dict[_Identity, asyncio.Task[Access]] = {}
+        self._shared: dict[Connection, Access] = {}
 
     def begin_cycle(self) -> None:
         """Forget tips and credentials; mirrors stay."""
         self._accesses = {}
+        self._shared = {}
 
     def close(self) -> None:
         """Give all mirrors up."""
@@ -111,11 +115,15 @@ class AccessBook:
             task = asyncio.create_task(self._connect(key))
             self._accesses[identity] = task
         access = await asyncio.shield(task)
+        await self.ensure_tips(access)
+        return access
+
+    async def ensure_tips(self, access: Access) -> None:
+        """Ask for the tips unless this cycle knows them."""
         async with access.asking:
             if access.tips is None and access.failure is None:
                 await self._ask(access)
         access.known_tips()
-        return access
 
     async def refresh(self, access: Access) -> RemoteTips:
         """Ask the remote again."""
@@ -125,12 +133,9 @@ class AccessBook:
 
     def forget_others(self, access: Access) -> None:
         """Let other identities of a repository ask again, because a push changed it."""
-        for identity, task in list(self._accesses.items()):
-            if not task.done() or task.cancelled() or task.exception() is not None:
-                continue
-            other = task.result()
+        for other in self._shared.values():
             if other is not access and other.mirror is access.mirror:
-                del self._accesses[identity]
+                other.tips = other.failure = None
 
     async def _ask(self, access: Access) -> None:
         self._statistics.questions += 1
@@ -151,41 +156,23 @@ class AccessBook:
         if mirror is None:
             mirror = open_mirror(self._settings.state_dir / "git", url.identity)
             self._mirrors[url.identity] = mirror
-        return Access(Connection(url, credential, self._settings.trust), mirror)
+        connection = Connection(url, credential, self._settings.trust)
+        return self._shared.setdefault(connection, Access(connection, mirror))
 
     async def _credential(self, key: BranchKey, url: RepositoryUrl) -> GitCredential:
         if url.scheme == "file" or not key.credentials:
             return ANONYMOUS
-        reference = secret_reference(key.credentials, key.namespace)
         try:
-            if reference is None:
-                credential = await self._repository_credential(key, url)
-            else:
-                secret = await self._secrets.read(reference)
-                if secret is None:
-                    raise GitError(
-                        FailureKind.CREDENTIALS,
-                        f"Secret {reference} not found: create it beside the Application",
-                    )
-                credential = own_secret_credential(secret, key.repository)
+            credential = await find_credential(
+                key, self._secrets, controller_namespace=self._namespace
+            )
             return await self._exchanged(credential, url)
         except GitError:
+            if url.password and key.credentials == "repocreds":
+                return ANONYMOUS  # the URL itself holds the credential
             raise
         except UpdaterError as error:
             raise GitError(FailureKind.CREDENTIALS, f"{url.shown}: {error}") from error
-
-    async def _repository_credential(self, key: BranchKey, url: RepositoryUrl) -> GitCredential:
-        secrets = await self._secrets.list_labelled(
-            self._namespace,
-            label=SECRET_TYPE_LABEL,
-            values=frozenset({REPOSITORY_TYPE, TEMPLATE_TYPE}),
-        )
-        try:
-            return repository_credential(secrets, key.repository, project=key.project)
-        except GitError:
-            if url.password:
-                return ANONYMOUS  # the URL itself holds the credential
-            raise
 
     async def _exchanged(self, credential: GitCredential, url: RepositoryUrl) -> GitCredential:
         """Turn a credential that Git cannot use itself into user and token."""
@@ -198,6 +185,27 @@ class AccessBook:
                 "cannot be used here: set user and password or an SSH key",
             )
         return await self._exchange(credential, url.shown)
+
+
+async def find_credential(
+    key: BranchKey, secrets: SecretSource, *, controller_namespace: str
+) -> GitCredential:
+    """Return the credential that a key names; GitError tells what is missing."""
+    reference = secret_reference(key.credentials, key.namespace)
+    if reference is None:
+        known = await secrets.list_labelled(
+            controller_namespace,
+            label=SECRET_TYPE_LABEL,
+            values=frozenset({REPOSITORY_TYPE, TEMPLATE_TYPE}),
+        )
+        return repository_credential(known, key.repository, project=key.project)
+    secret = await secrets.read(reference)
+    if secret is None:
+        raise GitError(
+            FailureKind.CREDENTIALS,
+            f"Secret {reference} not found: create it beside the Application",
+        )
+    return own_secret_credential(secret, key.repository)
 
 
 def resolve_branch(access: Access, branch: str) -> str:

@@ -178,6 +178,7 @@ class GitEngine:
     ) -> tuple[_Start, Checkout]:
         """Find where the batch begins and load what stands at its paths there."""
         wanted = {path for planned in batch.commits for path in planned.paths}
+        await self._book.ensure_tips(access)  # a push by another identity may have voided them
         start = _start(access, batch)
         checkout = await self._store.load(
             access,

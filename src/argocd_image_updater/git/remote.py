@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from argocd_image_updater.git.failures import (
     DamagedMirrorError,
+    GitError,
     is_damage,
     is_redirect,
     remote_error,
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from argocd_image_updater.git.connection import Connection
     from argocd_image_updater.git.mirror import Mirror
-    from argocd_image_updater.git.process import GitOutput, GitRunner
+    from argocd_image_updater.git.process import GitOutput, GitRunner, Surroundings
 
 # Words of a server that no longer has the commit, or that gives out tips by name only.
 _NOT_GIVEN = (
@@ -143,14 +144,28 @@ async def run_remote(
         with connection.surroundings(
             mirror.folder, keep_open=mirror.keep_open, ask=mirror.redirected
         ) as around:
-            output = await runner.run(
-                arguments, around.with_configuration(configuration), stdin=stdin
+            output = await _run_named(
+                runner,
+                arguments,
+                around.with_configuration(configuration),
+                stdin=stdin,
+                where=connection.url.shown,
             )
         if output.ok or mirror.redirected or not is_redirect(output.stderr):
             return output
         if not connection.can_ask:
             return output
         mirror.redirected = True
+
+
+async def _run_named(
+    runner: GitRunner, arguments: Sequence[str], around: Surroundings, *, stdin: bytes, where: str
+) -> GitOutput:
+    """Run a command; an error of the process itself, as a time-out, then names the repository."""
+    try:
+        return await runner.run(arguments, around, stdin=stdin)
+    except GitError as error:
+        raise GitError(error.kind, f"{where}: {error}", reason=error.reason) from error
 
 
 def _check_fetch(output: GitOutput, connection: Connection) -> None:

@@ -158,6 +158,48 @@ async def test_many_readers_of_one_cycle_ask_once(server, repository_name, make_
     assert engine.statistics.fetches == 1
 
 
+async def test_applications_of_several_projects_with_one_credential_ask_once(
+    server, repository_name, make_engine
+):
+    server.repository(repository_name, {"values.yaml": VALUES})
+    secret = Secret(
+        ObjectKey("argocd", "r"),
+        {
+            "url": server.url(repository_name).encode(),
+            "username": server.username.encode(),
+            "password": server.password.encode(),
+        },
+        {"argocd.argoproj.io/secret-type": "repository"},
+    )
+    engine = make_engine(secrets=[secret], ca_file=server.ca_file)
+    keys = [
+        BranchKey(server.url(repository_name), "main", "repocreds", f"project{i}", f"ns{i}")
+        for i in range(5)
+    ]
+    tips = await asyncio.gather(*(engine.tip(key) for key in keys))
+    assert len(set(tips)) == 1
+    assert server.request_counts() == ONE_QUESTION
+
+
+async def test_a_push_by_one_identity_is_seen_by_the_others(server, repository_name, make_engine):
+    path = server.repository(repository_name, {"values.yaml": VALUES})
+    url = server.url(repository_name)
+    argo = Secret(
+        ObjectKey("argocd", "r"),
+        {"url": url.encode(), **own_secret(server, insecure="true").data},
+        {"argocd.argoproj.io/secret-type": "repository"},
+    )
+    engine = make_engine(secrets=[own_secret(server), argo], ca_file=server.ca_file)
+    keys = [own_key(url), BranchKey(url, "main", "repocreds", "default", "team")]
+    assert await engine.tip(keys[0]) == await engine.tip(keys[1])
+    results = await asyncio.gather(
+        *(engine.push(batch(keys[i % 2], written(f"f{i}", b"x"))) for i in range(6))
+    )
+    assert [statuses(result) for result in results] == [["pushed"]] * 6
+    assert engine.statistics.rejected_pushes == 0
+    assert {(await engine.tip(key)).commit for key in keys} == {tip(path)}
+
+
 async def test_a_wrong_password_is_denied_and_not_shown(server, repository_name, make_engine):
     server.repository(repository_name, {"values.yaml": VALUES})
     secret = own_secret(server, password="wr0ng-pass")

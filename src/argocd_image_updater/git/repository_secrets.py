@@ -1,0 +1,233 @@
+"""Which credential Argo CD's own repository Secrets and templates give a repository.
+
+Rules and their quirks: ``tests/vectors/data/git_creds.json``. Fields and labels are Argo CD's
+(https://argo-cd.readthedocs.io/en/stable/operator-manual/declarative-setup/). Invariant: a
+repository Secret that is bound to another project is never used. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from argocd_image_updater.git.credentials import CredentialKind, GitCredential
+from argocd_image_updater.git.secret_fields import (
+    SecretFields,
+    credential_fault,
+    is_boolean,
+    is_true,
+    number_field,
+    text_fields,
+)
+from argocd_image_updater.git.urls import mask_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from argocd_image_updater.core.snapshot import Secret
+
+SECRET_TYPE_LABEL = "argocd.argoproj.io/secret-type"  # noqa: S105 - a label, not a password
+REPOSITORY_TYPE = "repository"
+TEMPLATE_TYPE = "repo-creds"
+
+_HAS_CREDENTIALS = (
+    "username",
+    "password",
+    "bearerToken",
+    "sshPrivateKey",
+    "tlsClientCertData",
+    "githubAppPrivateKey",
+    "gcpServiceAccountKey",
+    "azureServicePrincipalClientSecret",
+)
+_INHERITED = (
+    *_HAS_CREDENTIALS,
+    "tlsClientCertKey",
+    "githubAppID",
+    "githubAppInstallationID",
+    "githubAppEnterpriseBaseUrl",
+    "azureServicePrincipalClientId",
+    "azureServicePrincipalTenantId",
+    "azureActiveDirectoryEndpoint",
+    "proxy",
+    "noProxy",
+)
+# COMPAT: these come from the template alone, see tests/vectors/data/git_creds.json.
+_TEMPLATE_ONLY = (
+    "forceHttpBasicAuth",
+    "enableOCI",
+    "insecureOCIForceHttp",
+    "useAzureWorkloadIdentity",
+)
+_BOOLEANS = (
+    "insecure",
+    "insecureIgnoreHostKey",
+    "insecureOCIForceHttp",
+    "enableLfs",
+    "enableOCI",
+    "forceHttpBasicAuth",
+    "useAzureWorkloadIdentity",
+)
+_NUMBERS = ("githubAppID", "githubAppInstallationID", "depth")
+
+
+def repository_credential(
+    secrets: Iterable[Secret], repository: str, *, project: str
+) -> GitCredential:
+    """Return the credential that Argo CD's repository Secrets and templates give a repository."""
+    known = [(secret, text_fields(secret.data)) for secret in secrets]
+    wanted = comparable_url(repository)
+    own, warnings = _own_fields(known, wanted, project=project)
+    fields, origin = (own[1], f"Secret {own[0].key}") if own else ({}, "")
+    _check_values(fields, origin)
+    if not _has_credentials(fields):
+        template = _longest_template(known, wanted)
+        if template is not None:
+            _check_values(template[1], f"Secret {template[0].key}")
+            fields = _merged(fields, template[1])
+            origin = f"Secret {template[0].key}"
+            warnings += _prefix_warning(template[1].get("url", ""), wanted)
+    if not _has_credentials(fields):
+        raise credential_fault(
+            f"credentials for {mask_url(repository)!r} are not configured in Argo CD settings: "
+            "add a repository Secret or a credential template"
+        )
+    return _usable(fields, repository, origin=origin, warnings=warnings)
+
+
+def comparable_url(url: str) -> str:
+    """Return the form in which Argo CD compares repository URLs."""
+    text = url.strip().lower()
+    if "://" not in text and (match := re.fullmatch(r"([^@/\s]+@[^:/\s]+):(.+)", text)):
+        text = f"{match[1]}/{match[2]}"
+    return text.removesuffix(".git").removeprefix("ssh://")
+
+
+def _own_fields(
+    known: list[tuple[Secret, SecretFields]], wanted: str, *, project: str
+) -> tuple[tuple[Secret, SecretFields] | None, tuple[str, ...]]:
+    """Return the repository Secret: that of the project before one of no project."""
+    equal = [
+        (secret, fields)
+        for secret, fields in known
+        if secret.labels.get(SECRET_TYPE_LABEL) == REPOSITORY_TYPE
+        and comparable_url(fields.get("url", "")) == wanted
+    ]
+    for stated in dict.fromkeys((project, "")):
+        found = sorted(
+            (item for item in equal if item[1].get("project", "") == stated),
+            key=lambda item: item[0].key,
+        )
+        if found:
+            warning = f"{len(found)} repository Secrets have this URL; {found[0][0].key} is used"
+            return found[0], ((warning,) if len(found) > 1 else ())
+    return None, ()
+
+
+def _longest_template(
+    known: list[tuple[Secret, SecretFields]], wanted: str
+) -> tuple[Secret, SecretFields] | None:
+    """Return the template with the longest URL that begins the repository's URL."""
+    fitting = [
+        (secret, fields)
+        for secret, fields in known
+        if secret.labels.get(SECRET_TYPE_LABEL) == TEMPLATE_TYPE
+        and fields.get("url")
+        and wanted.startswith(comparable_url(fields["url"]))
+    ]
+    longest = sorted(fitting, key=lambda item: (-len(comparable_url(item[1]["url"])), item[0].key))
+    return longest[0] if longest else None
+
+
+def _prefix_warning(url: str, wanted: str) -> tuple[str, ...]:
+    """COMPAT: a template may end inside a path part (git_creds.json); worth a warning."""
+    prefix = comparable_url(url)
+    rest = wanted.removeprefix(prefix)
+    if not rest or prefix.endswith("/") or rest.startswith("/"):
+        return ()
+    return (f"the credential template for {mask_url(url)!r} ends inside a path part",)
+
+
+def _merged(own: SecretFields, template: SecretFields) -> SecretFields:
+    merged = {**own}
+    for name in _INHERITED:
+        if not merged.get(name) and template.get(name):
+            merged[name] = template[name]
+    for name in _TEMPLATE_ONLY:
+        merged.pop(name, None)
+        if template.get(name):
+            merged[name] = template[name]
+    for name in ("insecure", "insecureIgnoreHostKey"):
+        if not merged.get(name) and template.get(name):
+            merged[name] = template[name]
+    return merged
+
+
+def _usable(
+    fields: SecretFields, repository: str, *, origin: str, warnings: tuple[str, ...]
+) -> GitCredential:
+    """Return the first credential that the fields make up, in Argo CD's order."""
+    common = GitCredential(
+        client_certificate=fields.get("tlsClientCertData", ""),
+        client_key=fields.get("tlsClientCertKey", ""),
+        insecure=any(
+            is_true(fields.get(name))
+            for name in ("insecure", "insecureIgnoreHostKey", "insecureOCIForceHttp")
+        ),
+        force_basic_auth=is_true(fields.get("forceHttpBasicAuth")),
+        proxy=fields.get("proxy", ""),
+        no_proxy=fields.get("noProxy", ""),
+        origin=origin,
+        warnings=warnings,
+    )
+    if fields.get("password"):
+        return replace(
+            common,
+            kind=CredentialKind.BASIC,
+            username=fields.get("username", ""),
+            password=fields["password"],
+        )
+    if fields.get("sshPrivateKey"):
+        return replace(common, kind=CredentialKind.SSH, ssh_private_key=fields["sshPrivateKey"])
+    app_id = number_field(fields, "githubAppID", default=0)
+    installation_id = number_field(fields, "githubAppInstallationID", default=0)
+    if fields.get("githubAppPrivateKey") and app_id and installation_id:
+        return replace(
+            common,
+            kind=CredentialKind.GITHUB_APP,
+            app_id=app_id,
+            installation_id=installation_id,
+            private_key=fields["githubAppPrivateKey"],
+            enterprise_base_url=fields.get("githubAppEnterpriseBaseUrl", ""),
+        )
+    if fields.get("gcpServiceAccountKey"):
+        return replace(
+            common,
+            kind=CredentialKind.GOOGLE_CLOUD,
+            google_account_key=fields["gcpServiceAccountKey"],
+        )
+    if fields.get("bearerToken"):
+        return replace(common, kind=CredentialKind.BEARER, bearer_token=fields["bearerToken"])
+    if common.client_certificate and common.client_key:
+        return replace(common, kind=CredentialKind.CLIENT_CERTIFICATE)
+    raise credential_fault(
+        f"the credentials for {mask_url(repository)!r} in {origin} are incomplete or of a kind "
+        "that is not supported: set password, bearerToken, sshPrivateKey, the githubApp keys, "
+        "gcpServiceAccountKey, or tlsClientCertData with tlsClientCertKey"
+    )
+
+
+def _has_credentials(fields: Mapping[str, str]) -> bool:
+    return any(fields.get(name) for name in _HAS_CREDENTIALS) or (
+        is_true(fields.get("useAzureWorkloadIdentity"))
+    )
+
+
+def _check_values(fields: Mapping[str, str], origin: str) -> None:
+    for name in _BOOLEANS:
+        if fields.get(name) and not is_boolean(fields[name]):
+            raise credential_fault(f"{origin}: field {name} must be true or false")
+    for name in _NUMBERS:
+        if fields.get(name):
+            number_field(fields, name)
