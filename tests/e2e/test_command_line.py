@@ -84,7 +84,7 @@ def test_explain_tells_settings_tags_choice_and_reason(scene):
     assert re.search(r"constraint +\^1\.0 +image \(images\[0\]\)", page)
     assert re.search(r"updateStrategy +semver +default", page)
     assert re.search(r"^  1\.1\.0 +chosen", page, re.MULTILINE)
-    assert re.search(r"^  2\.0\.0 +outside the constraint", page, re.MULTILINE)
+    assert re.search(r"^  2\.0\.0 +dropped by the constraint: outside '\^1\.0'", page, re.MULTILINE)
     assert re.search(r"^  latest +not a version", page, re.MULTILINE)
     assert re.search(r"Reason +WouldUpdate", page)
     document = json.loads(scene.run("explain", "shop", "--output", "json").stdout)

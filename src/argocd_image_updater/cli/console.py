@@ -35,9 +35,11 @@ class Console:
         self.out.flush()
 
     @contextmanager
-    def progress(self) -> Iterator[ProgressLine | None]:
+    def progress(self, *, dry_run: bool) -> Iterator[ProgressLine | None]:
         """Give a live line while the block runs; None where there is no terminal."""
-        line = ProgressLine(self.err, self.err_terminal) if self.err_terminal.is_tty else None
+        line = None
+        if self.err_terminal.is_tty:
+            line = ProgressLine(self.err, self.err_terminal, dry_run=dry_run)
         make_room_with(line)
         try:
             yield line

@@ -31,7 +31,7 @@ async def run_cycle(
     Raises:
         Interrupted: a signal came and the cycle did not end in time.
     """
-    with console.progress() as line:
+    with console.progress(dry_run=options.dry_run) as line:
         grace_s = 0.0 if options.dry_run else GRACE_S
         return await stop.finish(session.run_cycle(progress=line), grace_s=grace_s)
 

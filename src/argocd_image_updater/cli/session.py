@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT_TEMPLATE = BY_NAME["git-commit-message-path"].default
+DEFAULT_NAMESPACE = "argocd"  # without a cluster nothing else says where Argo CD lives
 _TEMPLATE_LIMIT_BYTES = 1024 * 1024  # a commit message template is a page, not a book
 
 
@@ -49,7 +50,7 @@ def open_session(options: RunOptions) -> AbstractAsyncContextManager[Session]:
             state_dir=options.state_dir,
             dry_run=options.dry_run,
             registries_conf_path=options.registries_conf_path,
-            argocd_namespace=options.argocd_namespace,
+            argocd_namespace=options.argocd_namespace or DEFAULT_NAMESPACE,
             default_platform=options.platform,
             downgrade=Downgrade(options.downgrade),
             git_user=options.git.user,

@@ -15,20 +15,25 @@ class Step:
 
 
 def test_the_line_shows_a_bar_the_phase_and_the_count():
-    text = progress_text(Step("registries", 5, 10), Terminal(width=80), elapsed_s=1.5)
-    assert text == "█" * 10 + "░" * 10 + " asking registries 5/10  1.5 s"
+    text = progress_text(
+        Step("registries", 5, 10), Terminal(width=80), words="asking", elapsed_s=1.5
+    )
+    assert text == "█" * 10 + "░" * 10 + " asking 5/10  1.5 s"
 
 
 def test_without_a_total_only_the_phase_is_told():
-    assert progress_text(Step("reading", 0, 0), Terminal(), elapsed_s=0) == (
-        "reading manifests… 0.0 s"
+    assert progress_text(Step("reading", 0, 0), Terminal(), words="reading", elapsed_s=0) == (
+        "reading… 0.0 s"
     )
 
 
 def test_the_line_never_exceeds_a_narrow_terminal():
     for total in (0, 10**9):
         text = progress_text(
-            Step("repositories", 10**9, total), Terminal(width=40, unicode=False), elapsed_s=1e6
+            Step("x", 10**9, total),
+            Terminal(width=40, unicode=False),
+            words="w" * 30,
+            elapsed_s=1e6,
         )
         assert len(text) < 40
 
@@ -55,3 +60,10 @@ def test_a_new_phase_is_shown_at_once_and_clearing_twice_clears_once():
     line.clear()
     assert stream.getvalue().endswith("\r\x1b[2K")
     assert stream.getvalue().count("\r") == 3
+
+
+def test_a_dry_run_never_claims_to_write():
+    stream = io.StringIO()
+    ProgressLine(stream, Terminal(width=80), dry_run=True)(Step("writing", 1, 2))
+    assert "computing changes 1/2" in stream.getvalue()
+    assert "writing" not in stream.getvalue()

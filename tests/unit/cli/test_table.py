@@ -61,7 +61,7 @@ def test_a_problem_that_a_decision_tells_already_is_told_once():
 
 def test_the_summary_counts_outcomes_time_and_requests():
     assert summary_line(full_report()) == (
-        "1 application, 2 images: 1 updated, 1 failed; 1.2 s; 3 tag lists"
+        "1 application, 2 images: 1 updated, 1 failed; 1.2 s; tag lists 3"
     )
     dry = report(decision(Reason.WOULD_UPDATE), dry_run=True)
     assert summary_line(dry).startswith("1 application, 1 image: 1 to update; ")

@@ -36,11 +36,12 @@ _RULE_WORDS = {
     "kept": "allowed, but not the best",
     "allowTags": "dropped by allowTags",
     "ignoreTags": "dropped by ignoreTags",
-    "constraint": "outside the constraint",
+    "constraint": "dropped by the constraint",
+    "preRelease": "a pre-release",
     "notAVersion": "not a version",
+    "notTheTag": "another tag",
     "platform": "no wanted platform",
-    "unusable": "not a readable image",
-    "prerelease": "a pre-release, which the constraint does not ask for",
+    "metadata": "not a readable image",
 }
 
 

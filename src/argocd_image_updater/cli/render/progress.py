@@ -22,6 +22,7 @@ _PHASE_WORDS = {
     "repositories": "reading repositories",
     "writing": "writing",
 }
+_DRY_PHASE_WORDS = _PHASE_WORDS | {"writing": "computing changes"}
 
 
 class Step(Protocol):
@@ -39,10 +40,16 @@ class ProgressLine:
     """The line. Call it with each step; `clear` takes it away."""
 
     def __init__(
-        self, stream: TextIO, terminal: Terminal, clock: Callable[[], float] = time.monotonic
+        self,
+        stream: TextIO,
+        terminal: Terminal,
+        *,
+        dry_run: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stream = stream
         self._terminal = terminal
+        self._words = _DRY_PHASE_WORDS if dry_run else _PHASE_WORDS
         self._clock = clock
         self._start_s = clock()
         self._drawn_s = float("-inf")
@@ -55,7 +62,8 @@ class ProgressLine:
         if step.phase == self._phase and not complete and now_s - self._drawn_s < _REDRAW_S:
             return
         self._phase, self._drawn_s, self._visible = step.phase, now_s, True
-        text = progress_text(step, self._terminal, elapsed_s=now_s - self._start_s)
+        words = self._words.get(step.phase, step.phase)
+        text = progress_text(step, self._terminal, words=words, elapsed_s=now_s - self._start_s)
         self._stream.write(_CLEAR + text)
         self._stream.flush()
 
@@ -67,9 +75,8 @@ class ProgressLine:
             self._stream.flush()
 
 
-def progress_text(step: Step, terminal: Terminal, *, elapsed_s: float) -> str:
+def progress_text(step: Step, terminal: Terminal, *, words: str, elapsed_s: float) -> str:
     """Return the line for one step, no wider than the terminal."""
-    words = _PHASE_WORDS.get(step.phase, step.phase)
     if step.total > 0:
         filled = min(step.done, step.total) * _BAR_CELLS // step.total
         full, empty = ("█", "░") if terminal.unicode else ("#", ".")

@@ -84,7 +84,7 @@ def summary_line(report: CycleReport) -> str:
         + (f": {', '.join(words)}" if words else ""),
         f"{report.duration_s:.1f} s",
     ]
-    asked = ", ".join(f"{n} {printable(kind)}" for kind, n in report.requests.items() if n)
+    asked = ", ".join(f"{printable(kind)} {n:,}" for kind, n in report.requests.items() if n)
     parts += [asked] if asked else []
     parts += ["dry run, nothing was written"] if report.dry_run else []
     return "; ".join(parts)
