@@ -227,11 +227,15 @@ def _live_images(
 def base_branch(intent: ApplicationIntent) -> BranchKey:
     """Return the branch that a Git write-back starts from."""
     write_back = intent.write_back
+    own_secret = write_back.credentials.startswith("secret:")
     return BranchKey(
         write_back.repository,
         write_back.base_branch,
         write_back.credentials,
         intent.application.project,
+        # A Secret belongs to a namespace; repository credentials of Argo CD are shared, and so is
+        # the push.
+        intent.application.key.namespace if own_secret else "",
     )
 
 
@@ -312,6 +316,13 @@ def _declared_at_target(
             id(settings) for settings, state in due if _source_says(intent, settings, state)
         )
         return _Target(declared, None, f"Application {intent.application.key}")
+    if intent.write_back.pull_request is not None:
+        # Pushing to the base branch instead would skip the review that was asked for.
+        return _Stop(
+            Reason.SETTINGS_INVALID,
+            "pullRequest is set, and this release cannot open pull requests: nothing is pushed; "
+            "remove pullRequest to have changes pushed without one",
+        )
     base = base_branch(intent)
     try:
         branch = _push_branch(intent, changes)
