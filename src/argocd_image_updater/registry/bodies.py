@@ -47,7 +47,7 @@ async def read_body(
                 raise BodyError(f"the answer is larger than {limit_bytes} bytes")
             break
     body = received[0] if len(received) == 1 else b"".join(received)
-    if coding:
+    if coding and body:  # the answer to a HEAD names the coding of a body that is not there
         body = _decode(body, coding, limit_bytes=limit_bytes, truncate=truncate)
     return body[:limit_bytes]
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -61,18 +62,27 @@ class HostGate:
         """Return how long the host still wants to be left alone."""
         return max(0.0, self._paused_until - self._timing.monotonic())
 
-    async def enter(self, *, limit_per_s: int) -> None:
-        """Wait for a slot of the rate limit, for a free connection and for the end of a pause."""
+    async def enter(self, *, limit_per_s: int, patience_s: float = inf) -> bool:
+        """Wait for a slot of the rate limit, for a free connection and for the end of a pause.
+
+        False, and nothing to leave, where the pause is longer than the caller's patience.
+        """
+        if self.pause_left_s() > patience_s:
+            return False
         wait_s = self._bucket.reserve(self._timing.monotonic(), limit_per_s=limit_per_s)
         if wait_s > 0:
             await self._timing.sleep(wait_s)
         await self._take_connection()
         try:
-            while (pause_s := self.pause_left_s()) > 0:
+            while 0 < (pause_s := self.pause_left_s()) <= patience_s:
                 await self._timing.sleep(pause_s)
         except BaseException:
             self.leave()
             raise
+        if pause_s > patience_s:  # it began while this caller waited
+            self.leave()
+            return False
+        return True
 
     def leave(self) -> None:
         """Free the connection for the next in line."""

@@ -174,7 +174,9 @@ def parse_config(body: bytes) -> ImageConfig:
         ManifestError: it is not JSON, or one of the parts is of a wrong type.
     """
     document = _fold(_first_value(body))
-    labels = _fold(document.get("config") or {}).get("labels") or {}
+    settings = document.get("config")
+    labels = _fold({} if settings is None else settings).get("labels")
+    labels = {} if labels is None else labels
     if not isinstance(labels, dict) or len(labels) > MAX_LABELS:
         raise ManifestError("the labels of the image config are not a small object")
     created = _text(document, "created")

@@ -2,8 +2,8 @@
 
 Each hop of a redirect counts against the limit. What comes back is the last answer, good or not, or
 a `Failure` when there was none; exceptions of the transport end here. Time spent waiting for the
-rate limit does not count against the deadline of the attempts, a pause that the host asked for
-does.
+rate limit does not count against the deadline of the attempts. A pause that is longer than this
+deadline is not waited for: the failure says when to come back.
 """
 
 from __future__ import annotations
@@ -46,6 +46,21 @@ class Exchange:
     elapsed_s: float
 
 
+@dataclass(slots=True)
+class _Journey:
+    """One request with its redirects and repetitions. spent_s: without waits for the limit."""
+
+    gate: HostGate
+    host: str
+    limit_per_s: int
+    attempts: int = 0
+    spent_s: float = 0.0
+
+
+class _HostPausedError(Exception):
+    """The host asked for a longer pause than anybody waits."""
+
+
 class Traffic:
     """All requests of the process to registries and token services go through one of these."""
 
@@ -75,34 +90,31 @@ class Traffic:
 
         host: key of the gate. limit_per_s: 0 = not counted.
         """
-        gate = self._gates.gate(host)
-        started = self.timing.monotonic()
-        attempt = 0
+        journey = _Journey(self._gates.gate(host), host, limit_per_s)
+
+        async def exchange(hop: Request) -> Response:
+            return await self._exchange(hop, journey)
+
         while True:
-            attempt += 1
-            if gate.pause_left_s() > self._policy.deadline_s:
-                return _paused(request, gate)
+            journey.attempts += 1
+            outcome: Response | Failure
             try:
-                result = await follow_redirects(
-                    lambda hop: self._exchange(hop, gate, host=host, limit_per_s=limit_per_s),
-                    request,
-                )
+                outcome = await follow_redirects(exchange, request)
+                temporary = outcome.status in TRANSIENT_STATUSES
+                retry_after_s = self._retry_after_s(outcome)
+            except _HostPausedError:
+                return _paused(request, journey.gate)
             except TransportError as error:
-                outcome: Response | Failure = Failure(error.kind, str(error))
+                outcome = Failure(error.kind, str(error))
                 temporary, retry_after_s = error.temporary, None
-            else:
-                outcome = result
-                temporary = result.status in TRANSIENT_STATUSES
-                retry_after_s = self._retry_after_s(result)
-            if not temporary:
-                return outcome
-            if not await self._wait(gate, attempt, started=started, retry_after_s=retry_after_s):
+            if not temporary or not await self._wait(journey, retry_after_s):
                 return outcome
 
-    async def _exchange(
-        self, request: Request, gate: HostGate, *, host: str, limit_per_s: int
-    ) -> Response:
-        await gate.enter(limit_per_s=limit_per_s)
+    async def _exchange(self, request: Request, journey: _Journey) -> Response:
+        gate = journey.gate
+        patience_s = self._policy.deadline_s
+        if not await gate.enter(limit_per_s=journey.limit_per_s, patience_s=patience_s):
+            raise _HostPausedError
         started = self.timing.monotonic()
         status = 0
         try:
@@ -110,9 +122,10 @@ class Traffic:
             status = response.status
         finally:
             gate.leave()
+            elapsed_s = self.timing.monotonic() - started
+            journey.spent_s += elapsed_s
             if self._observe:
-                elapsed_s = self.timing.monotonic() - started
-                self._observe(Exchange(host, request.method, status, elapsed_s))
+                self._observe(Exchange(journey.host, request.method, status, elapsed_s))
         self._adapt(gate, response)
         return response
 
@@ -125,19 +138,19 @@ class Traffic:
         if retry_after_s := self._retry_after_s(response):
             gate.pause(retry_after_s)
 
-    async def _wait(
-        self, gate: HostGate, attempt: int, *, started: float, retry_after_s: float | None
-    ) -> bool:
+    async def _wait(self, journey: _Journey, retry_after_s: float | None) -> bool:
         """Wait for the next attempt; False when there is none."""
+        pause_s = max(retry_after_s or 0.0, journey.gate.pause_left_s())
         wait_s = self._policy.wait_s(
-            attempt,
-            elapsed_s=self.timing.monotonic() - started,
-            retry_after_s=max(retry_after_s or 0.0, gate.pause_left_s()) or None,
+            journey.attempts,
+            elapsed_s=journey.spent_s,
+            retry_after_s=pause_s or None,
             dice=self.timing.random(),
         )
         if wait_s is None:
             return False
         await self.timing.sleep(wait_s)
+        journey.spent_s += wait_s
         return True
 
     def _retry_after_s(self, response: Response) -> float | None:

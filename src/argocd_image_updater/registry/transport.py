@@ -9,6 +9,8 @@ knows aiohttp; it is imported when the first request is sent.
 
 from __future__ import annotations
 
+import re
+from base64 import b64encode
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Protocol
@@ -30,6 +32,7 @@ MAX_HEADER_BYTES = 32_768  # one header line; long Link and Location headers are
 IDLE_CONNECTION_S = 90.0
 MAX_OPEN_CONNECTIONS = 200  # of the process; each host has its own, lower limit above this layer
 _FIRST_ERROR_STATUS = 400
+_PLAIN = re.compile(r"[!-~]+")  # visible ASCII
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,18 +156,19 @@ class Transport:
         url = URL(_encoded(request.url), encoded=True)
         if url.user is not None:
             url = url.with_user(None)
-        proxy, proxy_auth = _split_proxy(
+        proxy, proxy_headers = _split_proxy(
             self._proxies.proxy_for(url.scheme, url.host or "", url.port)
         )
+        encrypted = url.scheme == "https"  # else the proxy reads the request itself
         async with self._open().request(
             request.method,
             url,
-            headers=_headers(request),
+            headers=_headers(request) + ([] if encrypted else proxy_headers),
             allow_redirects=False,
-            ssl=tls_context(request.tls) if url.scheme == "https" else True,
+            ssl=tls_context(request.tls) if encrypted else True,
             timeout=self._timeout(request),
             proxy=proxy,
-            proxy_auth=proxy_auth,
+            proxy_headers=proxy_headers if encrypted else None,
         ) as answer:
             failed = answer.status >= _FIRST_ERROR_STATUS
             body = await read_body(
@@ -218,7 +222,7 @@ def safe_url(url: str) -> str:
 
 def _encoded(url: str) -> str:
     """Escape what may not stand in a URL; a foreign Location or Link may hold blanks or umlauts."""
-    return url if url.isascii() and " " not in url else quote(url, safe="%/:=&?~#+!$,;'@()*[]")
+    return url if _PLAIN.fullmatch(url) else quote(url, safe="%/:=&?~#+!$,;'@()*[]")
 
 
 def _headers(request: Request) -> list[tuple[str, str]]:
@@ -228,18 +232,18 @@ def _headers(request: Request) -> list[tuple[str, str]]:
     return headers
 
 
-def _split_proxy(proxy: str) -> tuple[URL | None, aiohttp.BasicAuth | None]:
+def _split_proxy(proxy: str) -> tuple[URL | None, list[tuple[str, str]]]:
     """Part the credentials of a proxy from its URL; None for a direct connection."""
     if not proxy:
-        return None, None
-    import aiohttp  # noqa: PLC0415 - see Transport.exchange
+        return None, []
     from yarl import URL  # noqa: PLC0415 - comes with aiohttp
 
     url = URL(proxy)
     if not url.user:
-        return url, None
-    auth = aiohttp.BasicAuth(url.user, url.password or "", encoding="utf-8")
-    return url.with_user(None), auth
+        return url, []
+    pair = f"{url.user}:{url.password or ''}".encode()
+    header = ("Proxy-Authorization", f"Basic {b64encode(pair).decode()}")
+    return url.with_user(None), [header]
 
 
 def _permanent(request: Request, why: str) -> TransportError:

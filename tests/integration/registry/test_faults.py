@@ -435,6 +435,38 @@ async def test_head_falls_back_to_get_where_it_tells_nothing():
     assert registry.requests[-1].user_agent.startswith("argocd-image-updater/")
 
 
+async def test_a_head_that_names_a_coding_has_no_body_to_unpack():
+    digest = digest_of(b"x")
+    headers = ["Content-Encoding: gzip", f"Docker-Content-Digest: {digest}"]
+    manifest = answer(headers=headers, length=100)
+    async with (
+        RawServer({"/v2/": PING, "/v2/team/app/manifests/1.0": manifest}) as server,
+        OneClient(server.base, "team/app") as client,
+    ):
+        assert await client.head("1.0") == digest
+
+
+async def test_waiting_for_the_limit_costs_no_attempt():
+    own = OwnTime()
+    policy = RetryPolicy(attempts=2, deadline_s=10.0)
+    async with (
+        ScriptedRegistry({"/v2/": [OPEN], TAGS: [tag_list(status=503), tag_list("a")]}) as registry,
+        OneClient(
+            registry.base,
+            "team/app",
+            network=network(policy=policy, timing=own.timing()),
+            limit_per_s=1,
+        ) as client,
+    ):
+        gate = client._session._traffic.gate(f"127.0.0.1:{registry.base.rpartition(':')[2]}")
+        for _ in range(60):
+            await gate.enter(limit_per_s=1)
+            gate.leave()
+        own.now -= 59  # everybody came at the same moment
+        assert await client.list_tags() == TagList(("a",))
+    assert max(own.sleeps) > 50
+
+
 async def test_requests_are_spaced_by_the_limit_of_the_endpoint():
     own = OwnTime()
     async with (
