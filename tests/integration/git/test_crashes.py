@@ -185,11 +185,11 @@ async def test_a_server_that_hangs_ends_with_a_time_out_and_leaves_no_process(
     repository, make_engine, tmp_path
 ):
     write_hook(repository, "pre-receive", f"echo $$ > {tmp_path / 'pid'}; exec sleep 60")
-    engine = make_engine(timeout_s=1, kill_after_s=0.5, push_attempts=1)
+    engine = make_engine(timeout_s=3, kill_after_s=0.5, push_attempts=1)
     result = await engine.push(batch(local_key(repository), written("a", b"a")))
     assert statuses(result) == ["failed"]
     assert result.results[0].error.kind is FailureKind.TRANSIENT
-    assert "timeout after 1s" in str(result.results[0].error)
+    assert "timeout after 3s" in str(result.results[0].error)
     assert has_ended(int((tmp_path / "pid").read_text()))
 
 
