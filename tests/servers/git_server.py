@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import socket
 import ssl
 import subprocess
@@ -123,8 +124,10 @@ class HttpsGitServer:
         self._wait_until_ready(socket_path)
 
     def stop(self):
+        """End each part with its children: fcgiwrap leaves its own behind."""
         for process in reversed(self._processes):
-            process.terminate()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
         for process in self._processes:
             process.wait(START_LIMIT_S)
         self._processes = []
@@ -159,14 +162,14 @@ class HttpsGitServer:
         certificate.private_key_and_cert_chain_pem.write_to_path(str(pem))
 
     def _spawn(self, *command):
-        log = (self.folder / "processes.log").open("ab")
-        with log:
+        with (self.folder / "processes.log").open("ab") as log:
             self._processes.append(
                 subprocess.Popen(
                     [str(word) for word in command],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
+                    start_new_session=True,
                 )
             )
 
