@@ -10,6 +10,7 @@ import pty
 import re
 import select
 import signal
+import socket
 import subprocess
 import time
 
@@ -202,3 +203,35 @@ def test_a_signal_between_cycles_ends_the_program_with_zero(scene, number):
     code, shown = terminal.end()
     assert code == 0
     assert "stopping" in shown
+
+
+@pytest.fixture
+def silent_registry(scene):
+    """A registry that takes requests and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        conf = scene.manifests / "registries.conf"
+        conf.write_text(conf.read_text().replace(scene.registry.url, url))
+        yield
+
+
+@pytest.mark.usefixtures("silent_registry")
+def test_a_second_signal_ends_a_running_cycle_at_once_with_one(scene):
+    terminal = OnTerminal(scene, "run", "--once")
+    terminal.read(until="asking registries")
+    terminal.process.send_signal(signal.SIGTERM)
+    terminal.read(until="stopping")
+    terminal.process.send_signal(signal.SIGTERM)
+    started_s = time.monotonic()
+    assert terminal.end()[0] == 1
+    assert time.monotonic() - started_s < 5
+
+
+@pytest.mark.usefixtures("silent_registry")
+def test_a_plan_is_interrupted_at_once(scene):
+    terminal = OnTerminal(scene, "plan")
+    terminal.read(until="asking registries")
+    terminal.process.send_signal(signal.SIGINT)
+    code, shown = terminal.end()
+    assert code == 1
+    assert "Error: interrupted" in shown

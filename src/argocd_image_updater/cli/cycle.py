@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING, Protocol
 
 from argocd_image_updater.cli.stopping import GRACE_S, Stop, stop_on_signals
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from argocd_image_updater.cli.options import RunOptions
     from argocd_image_updater.cli.render.progress import Step
     from argocd_image_updater.core.report import CycleReport
+
+
+_LOG = logging.getLogger(__name__)
 
 
 class Session(Protocol):
@@ -33,7 +37,10 @@ async def run_cycle(
     """
     with console.progress(dry_run=options.dry_run) as line:
         grace_s = 0.0 if options.dry_run else GRACE_S
-        return await stop.finish(session.run_cycle(progress=line), grace_s=grace_s)
+        report = await stop.finish(session.run_cycle(progress=line), grace_s=grace_s)
+    if not report.by_resource:
+        _LOG.warning("no ImageUpdater was found in %s", ", ".join(map(str, options.manifests)))
+    return report
 
 
 def single_cycle(

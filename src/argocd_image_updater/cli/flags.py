@@ -61,9 +61,9 @@ _WORK = (
     ),
     Flag(
         "registries-conf-path",
-        "Registries configuration. Not given: registries.conf in the manifests, else the default "
-        "path if it exists. Empty: the built-in registries only.",
-        default="/app/config/registries.conf",
+        "Registries configuration. Empty: the built-in registries only.",
+        default="/app/config/registries.conf",  # in the cluster
+        default_note="registries.conf of the manifests",
         metavar="FILE",
         path="file",
     ),

@@ -168,7 +168,9 @@ async def test_a_cycle_is_logged_with_the_fields_that_tools_know(caplog):
     assert fault["field"].startswith("spec.applicationRefs[0]")
 
 
-async def test_a_cycle_without_resources_still_logs_its_results(caplog):
+async def test_a_cycle_without_resources_says_so_and_still_logs_its_results(caplog):
     caplog.set_level(logging.INFO, "argocd_image_updater")
     await run_cycles(Session(report(by_resource={})).open(), ONCE, console())
-    assert any(r.getMessage().startswith("Processing results: ") for r in caplog.records)
+    warning, results = (record.getMessage() for record in caplog.records)
+    assert warning == "no ImageUpdater was found in m"
+    assert results.startswith("Processing results: ")

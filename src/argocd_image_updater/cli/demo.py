@@ -1,0 +1,163 @@
+"""``demo``: a guided update on this machine, or the registry of a kept demonstration.
+
+The folder belongs to this module. Whatever ends the command (its end, an error, Ctrl-C, SIGTERM, a
+closed terminal), the folder is removed after everything that writes to it has ended; only
+``--keep`` leaves it. docs/demo.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import shutil
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from argocd_image_updater.cli import exit_codes
+from argocd_image_updater.cli.console import Console
+from argocd_image_updater.cli.ending import Ending
+from argocd_image_updater.cli.logging import LogOptions, set_up_logging
+from argocd_image_updater.cli.render.diffs import render_destinations
+from argocd_image_updater.cli.render.table import render_report
+from argocd_image_updater.cli.render.terminal import detect_terminal
+from argocd_image_updater.demo.guide import give_demonstration
+from argocd_image_updater.demo.registry import EmbeddedRegistry
+from argocd_image_updater.demo.scene import Workspace
+from argocd_image_updater.errors import ConfigError, UpdaterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
+
+    from argocd_image_updater.controller.standalone import Progress
+    from argocd_image_updater.core.report import CycleReport
+
+_PROGRAM = "argocd-image-updater"
+_INDENT = "   "
+
+
+class Stopped(UpdaterError):
+    """A signal ended the demonstration before its own end."""
+
+
+class Narrator:
+    """Tells the story on a console: numbered steps, the tables of `run`, the diffs of `plan`."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._steps = 0
+
+    def step(self, title: str, *lines: str) -> None:
+        """Begin the next step."""
+        self._steps += 1
+        heading = self._console.out_terminal.paint(f"{self._steps}. {title}", "bold")
+        gap = "\n" if self._steps > 1 else ""
+        texts = [f"{_INDENT}{line}" for line in lines]
+        self._console.write(gap + "\n".join([heading, *texts]) + "\n\n")
+
+    def report(self, report: CycleReport) -> None:
+        """Show what a run did: the table, then every commit and patch with its differences."""
+        terminal = self._console.out_terminal
+        parts = (render_report(report, terminal), render_destinations(report, terminal))
+        self._console.write("\n".join(part for part in parts if part))
+
+    def progress(self) -> AbstractContextManager[Callable[[Progress], None] | None]:
+        return self._console.progress()
+
+
+def demo(environ: Mapping[str, str], *, keep: bool) -> int:
+    """Tell the story in a temporary folder and return the exit code."""
+    console = _open_console(environ)
+    with Ending() as ending, _temporary_workspace(keep=keep) as workspace:
+        story = give_demonstration(workspace, Narrator(console), environment=environ)
+        try:
+            reports = ending.run(story)
+        finally:
+            if keep:
+                console.write(_going_on(workspace))
+        if reports is None:
+            where = "is kept" if keep else "is removed"
+            raise Stopped(f"stopped by a signal; the folder {workspace.folder} {where}")
+    if not keep:
+        console.write(f"\nThe folder is removed. Keep it with: {_program()} demo --keep\n")
+    return max(map(exit_codes.of_report, reports))
+
+
+def serve(environ: Mapping[str, str], folder: Path) -> int:
+    """Serve the registry of a kept demonstration until a signal."""
+    console = _open_console(environ)
+    with Ending() as ending:
+        ending.run(_serve(Workspace(folder.absolute()), console))
+    return exit_codes.OK
+
+
+async def _serve(workspace: Workspace, console: Console) -> None:
+    port = workspace.remembered_port()
+    async with EmbeddedRegistry(workspace.open_store(), port=port) as registry:
+        console.write(f"The registry of {workspace.folder} listens on {registry.url}\n")
+        console.write("until Ctrl-C. In another terminal:\n\n" + _commands(workspace, port=port))
+        await asyncio.Event().wait()
+
+
+@contextmanager
+def _temporary_workspace(*, keep: bool) -> Iterator[Workspace]:
+    try:
+        folder = Path(tempfile.mkdtemp(prefix=f"{_PROGRAM}-demo-")).resolve()
+    except OSError as error:
+        raise ConfigError(
+            f"no temporary folder can be made: {error.strerror or error}",
+            hint="name a folder that can be written to in TMPDIR",
+        ) from error
+    try:
+        yield Workspace(folder)
+    finally:
+        if not keep:
+            shutil.rmtree(folder)
+
+
+def _open_console(environ: Mapping[str, str]) -> Console:
+    console = Console(
+        out=sys.stdout,
+        err=sys.stderr,
+        out_terminal=detect_terminal(sys.stdout, environ),
+        err_terminal=detect_terminal(sys.stderr, environ),
+    )
+    coloured = console.err_terminal.is_tty and console.err_terminal.colour
+    set_up_logging(LogOptions("warn", "terminal" if coloured else "text"), sys.stderr)
+    return console
+
+
+def _going_on(workspace: Workspace) -> str:
+    folder = shlex.quote(str(workspace.folder))
+    try:
+        port = workspace.remembered_port()
+    except ConfigError:  # stopped before anything was laid out
+        return f"\nThe folder {folder} is kept; remove it with: rm -r {folder}\n"
+    serving = _command("its registry, until Ctrl-C; then use another terminal",
+                       [_program(), "demo", "--serve", folder])
+    return f"\nThe folder is kept: {folder}\nGo on with:\n\n{serving}{_commands(workspace, port=port)}"
+
+
+def _commands(workspace: Workspace, *, port: int) -> str:
+    """Return what to try while the registry is served."""
+    program = _program()
+    manifests, state = (shlex.quote(str(path)) for path in (workspace.manifests, workspace.state))
+    places = ["--manifests", manifests, "--state-dir", state]
+    tags = f"http://127.0.0.1:{port}/v2/shop/web/manifests"
+    return "".join(
+        [
+            _command("why web is where it is", [program, "explain web --all", *places]),
+            _command("give web a newer tag", [
+                f"curl -s {tags}/1.5.0 |",
+                "curl -s -X PUT -H 'Content-Type: application/vnd.oci.image.index.v1+json'",
+                f"--data-binary @- {tags}/1.6.0",
+            ]),
+            _command("what a run would write", [program, "plan", *places]),
+            _command("write it", [program, "run --once", *places]),
+            _command("see the commits", ["git", f"--git-dir={shlex.quote(str(workspace.repository))}", "log -p main"]),
+            _command("remove everything", ["rm -r", shlex.quote(str(workspace.folder))]),
+        ]
+    )
