@@ -216,7 +216,7 @@ def _live_images(
     try:
         path, content = pick_target(intent, files)
         found = [
-            declared_in_file(intent, item, source=_source(intent), content=content)
+            declared_in_file(intent, item, source=_source(intent), content=content, file=path)
             for item in intent.images
         ]
     except EditRefused as refusal:

@@ -152,25 +152,30 @@ def declared_in_source(
 
 
 def declared_in_file(
-    intent: ApplicationIntent, settings: ImageSettings, *, source: Source, content: bytes | None
+    intent: ApplicationIntent,
+    settings: ImageSettings,
+    *,
+    source: Source,
+    content: bytes | None,
+    file: str,
 ) -> ImageReference | None:
     """Return the image that a Git target declares; an override file falls back to the source."""
     kind = intent.write_back.target_kind
     if kind is TargetKind.OVERRIDE:
         found = None
         if content is not None:
-            found = declared_in_source(_override_source(source, content), intent, settings)
+            found = declared_in_source(_override_source(source, content, file), intent, settings)
         return found or declared_in_source(source, intent, settings)
     if content is None:
         return None
     if kind is TargetKind.KUSTOMIZATION:
-        entries = (_entry_image(entry) for entry in read_kustomization_images(content))
+        entries = (_entry_image(entry) for entry in read_kustomization_images(content, file=file))
         return _declared_entry(entries, settings)
     spec, name, tag = _value_paths(settings)
     values = {
         path: value
         for path in (spec, name, tag)
-        if path and (value := read_helm_value(content, path)) is not None
+        if path and (value := read_helm_value(content, path, file=file)) is not None
     }
     return _declared_values(values, settings, spec=spec, name=name, tag=tag)
 
@@ -193,7 +198,7 @@ def is_declared(
         if content is None:
             return False
         return already_set(
-            _override_source(source, content),
+            _override_source(source, content, file),
             settings=write.settings,
             application_type=intent.application_type,
             source_type=intent.source_type,
@@ -241,7 +246,7 @@ def edit_target(
         )
     elif kind is TargetKind.KUSTOMIZATION:
         assert content is not None
-        present = read_kustomization_images(content)
+        present = read_kustomization_images(content, file=file)
         edit = edit_kustomization(
             content, [_kustomize_entry(write, present) for write in writes], file=file
         )
@@ -321,9 +326,9 @@ def parse_tag_value(text: str) -> ImageTag:
     return ImageTag(name, digest)
 
 
-def _override_source(source: Source, content: bytes) -> Source:
+def _override_source(source: Source, content: bytes, file: str) -> Source:
     """Return the source as the override file alone describes it."""
-    override = read_override(content)
+    override = read_override(content, file=file)
     return replace(
         source,
         helm_parameters=override.helm,

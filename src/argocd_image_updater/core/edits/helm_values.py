@@ -106,7 +106,7 @@ def edit_helm_values(
     return Edit(edited, bool(operations), also_changed, tuple(plan.ignored))
 
 
-def read_helm_value(content: bytes, path: str) -> str | None:
+def read_helm_value(content: bytes, path: str, *, file: str = "") -> str | None:
     """Return the text of the scalar at a path as readers see it; None if there is none.
 
     Raises:
@@ -114,7 +114,7 @@ def read_helm_value(content: bytes, path: str) -> str | None:
     """
     if not content.strip(b" \t\r\n"):
         return None
-    doc = parse(content, file="")
+    doc = parse(content, file=file)
     for root in doc.roots:
         try:
             place = locate(doc, root, path)

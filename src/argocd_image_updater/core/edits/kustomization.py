@@ -81,13 +81,13 @@ def _repository(text: str) -> str:
     return head + slash + last.partition(":")[0]
 
 
-def read_kustomization_images(content: bytes) -> tuple[KustomizeEntry, ...]:
+def read_kustomization_images(content: bytes, *, file: str = "") -> tuple[KustomizeEntry, ...]:
     """Return the entries of ``images`` that are mappings, in order.
 
     Raises:
         EditRefused: the file cannot be read.
     """
-    doc = parse(content, file="")
+    doc = parse(content, file=file)
     root = _root(doc)
     images = None if root is None or doc.is_null(root) else _images(doc, root)
     if images is None or not doc.is_sequence(images):
@@ -169,9 +169,10 @@ def _plan_images(
         for position, item in enumerate(items)
         if doc.is_mapping(doc.resolved(item))
     ]
+    names = {entry.name for entry in wanted}
     new = []
     for entry in wanted:
-        matches = _matches(present, entry)
+        matches = _matches(present, entry, names=names)
         for position, node, old in matches:
             _plan_entry(doc, node, entry, old=old, label=f"images[{position}]", plan=plan)
         if not matches:
@@ -185,12 +186,20 @@ def _plan_images(
 
 
 def _matches(
-    present: Sequence[tuple[int, int, KustomizeEntry]], entry: KustomizeEntry
+    present: Sequence[tuple[int, int, KustomizeEntry]], entry: KustomizeEntry, *, names: set[str]
 ) -> list[tuple[int, int, KustomizeEntry]]:
+    """Return the items an entry is for: those of its name, else those that are renamed to it.
+
+    names: what is wanted by name; such items are not found through their ``newName``.
+    """
     named = {found[1]: found for found in present if found[2].name == entry.name}
     if named or entry.new_name:
         return list(named.values())
-    renamed = {found[1]: found for found in present if found[2].new_name == entry.name}
+    renamed = {
+        found[1]: found
+        for found in present
+        if found[2].new_name == entry.name and found[2].name not in names
+    }
     return list(renamed.values())
 
 

@@ -64,13 +64,13 @@ class OverrideContent:
     plugin: tuple[EnvEntry, ...] = ()
 
 
-def read_override(content: bytes) -> OverrideContent:
+def read_override(content: bytes, *, file: str = "") -> OverrideContent:
     """Return the lists of an override file.
 
     Raises:
         EditRefused: the file cannot be read.
     """
-    doc = parse(content, file="")
+    doc = parse(content, file=file)
     root = next((root for root in doc.roots if doc.is_mapping(root)), None)
     if root is None:
         return OverrideContent()

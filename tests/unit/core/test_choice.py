@@ -1,0 +1,177 @@
+"""Choosing from facts: what is asked for, and what an incomplete answer does."""
+
+import pytest
+
+from argocd_image_updater.core.choice import Choice, NoChoice, Pending, choose
+from argocd_image_updater.core.facts import (
+    DigestQuestion,
+    Failure,
+    FailureKind,
+    MetadataQuestion,
+    RepositoryKey,
+    TagList,
+    TagListQuestion,
+    TagMetadata,
+)
+from argocd_image_updater.core.reasons import Reason
+from argocd_image_updater.core.reference import parse_image
+from argocd_image_updater.core.settings import ImageSettings, Strategy
+
+REPOSITORY = RepositoryKey("reg.example", "team/app")
+LIST = TagListQuestion(REPOSITORY)
+PLATFORMS = ("linux/amd64",)
+
+
+def settings(image="reg.example/team/app", strategy=Strategy.SEMVER, **more):
+    return ImageSettings("app", parse_image(image), strategy=strategy, **more)
+
+
+def made(wanted, facts, current=()):
+    return choose(wanted, REPOSITORY, facts=facts, default_platform="linux/amd64", current=current)
+
+
+def metadata(tag, *, fresh=False):
+    return MetadataQuestion(REPOSITORY, tag, PLATFORMS, fresh=fresh)
+
+
+def test_nothing_is_known_without_the_list():
+    assert made(settings(), {}) == Pending(frozenset((LIST,)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (FailureKind.TRANSIENT, Reason.REGISTRY_ERROR),
+        (FailureKind.RATE_LIMITED, Reason.RATE_LIMITED),
+        (FailureKind.DENIED, Reason.AUTH_FAILED),
+        (FailureKind.NOT_FOUND, Reason.REPOSITORY_UNKNOWN),
+        (FailureKind.CREDENTIALS, Reason.CREDENTIALS_UNAVAILABLE),
+        (FailureKind.REFUSED, Reason.SECRET_REFUSED),
+        (FailureKind.CONFIG, Reason.SETTINGS_INVALID),
+    ],
+)
+def test_a_failed_list_ends_with_the_reason_of_its_failure(kind, reason):
+    result = made(settings(), {LIST: Failure(kind, "why")})
+    assert isinstance(result, NoChoice)
+    assert (result.reason, result.message) == (reason, "why")
+
+
+@pytest.mark.parametrize(
+    ("about", "reason"),
+    [
+        ({"allow_tags": "v1"}, Reason.ALLOW_TAGS_INVALID),
+        ({"allow_tags": "regexp:^x"}, Reason.FILTERED_BY_ALLOW_TAGS),
+        ({"ignore_tags": ("*",)}, Reason.FILTERED_BY_IGNORE_TAGS),
+        ({"image": "reg.example/team/app:^9"}, Reason.CONSTRAINT_UNMATCHED),
+        ({"image": "reg.example/team/app:^^9"}, Reason.CONSTRAINT_INVALID),
+    ],
+)
+def test_the_reason_names_the_rule_that_left_nothing(about, reason):
+    result = made(settings(**about), {LIST: TagList(("1.0.0", "1.1.0"))})
+    assert isinstance(result, NoChoice)
+    assert result.reason is reason
+    assert result.message
+
+
+def test_an_empty_repository_has_no_tags():
+    result = made(settings(), {LIST: TagList(())})
+    assert isinstance(result, NoChoice)
+    assert result.reason is Reason.NO_TAGS
+
+
+def test_newest_build_asks_for_every_kept_tag_at_once():
+    wanted = settings(strategy=Strategy.NEWEST_BUILD, ignore_tags=("old",))
+    result = made(wanted, {LIST: TagList(("a", "b", "old"))})
+    assert result == Pending(frozenset((metadata("a"), metadata("b"))))
+
+
+def test_newest_build_reads_the_chosen_and_the_running_tag_afresh():
+    facts = {
+        LIST: TagList(("a", "b", "c")),
+        metadata("a"): TagMetadata("sha256:a", 1),
+        metadata("b"): TagMetadata("sha256:b", 3),
+        metadata("c"): TagMetadata("sha256:c", 2),
+    }
+    wanted = settings(strategy=Strategy.NEWEST_BUILD)
+    result = made(wanted, facts, current=("a", "gone"))
+    assert result == Pending(frozenset((metadata("a", fresh=True), metadata("b", fresh=True))))
+    facts[metadata("b", fresh=True)] = TagMetadata("sha256:b", 3)
+    facts[metadata("a", fresh=True)] = TagMetadata("sha256:new", 9)
+    result = made(wanted, facts, current=("a", "gone"))
+    assert isinstance(result, Choice)
+    assert result.chosen.name == "a"
+
+
+@pytest.mark.parametrize(
+    ("kind", "reason"),
+    [
+        (FailureKind.TRANSIENT, Reason.METADATA_INCOMPLETE),
+        (FailureKind.RATE_LIMITED, Reason.RATE_LIMITED),
+        (FailureKind.DENIED, Reason.AUTH_FAILED),
+    ],
+)
+def test_one_image_that_may_be_the_newest_but_cannot_be_read_leaves_the_choice_open(kind, reason):
+    facts = {
+        LIST: TagList(("a", "b")),
+        metadata("a"): TagMetadata("sha256:a", 1),
+        metadata("b"): Failure(kind, "why"),
+    }
+    result = made(settings(strategy=Strategy.NEWEST_BUILD), facts)
+    assert isinstance(result, NoChoice)
+    assert result.reason is reason
+    assert "tag b" in result.message
+
+
+def test_a_permanent_oddity_drops_its_tag_only():
+    facts = {
+        LIST: TagList(("a", "sig", "arm", "gone")),
+        metadata("a"): TagMetadata("sha256:a", 1),
+        metadata("a", fresh=True): TagMetadata("sha256:a", 1),
+        metadata("sig"): Failure(FailureKind.UNUSABLE, "no image"),
+        metadata("arm"): Failure(FailureKind.NO_PLATFORM, "arm64"),
+        metadata("gone"): Failure(FailureKind.NOT_FOUND, "404"),
+    }
+    result = made(settings(strategy=Strategy.NEWEST_BUILD), facts)
+    assert isinstance(result, Choice)
+    assert result.chosen.name == "a"
+    assert {item.tag: item.rule for item in result.trace()} == {
+        "a": "chosen",
+        "sig": "metadata",
+        "arm": "platform",
+        "gone": "metadata",
+    }
+
+
+def test_a_sorted_registry_needs_no_images():
+    wanted = settings(strategy=Strategy.NEWEST_BUILD)
+    result = made(wanted, {LIST: TagList(("new", "old"), "latest-first")})
+    assert isinstance(result, Choice)
+    assert result.chosen.name == "new"
+
+
+def test_digest_asks_for_its_one_tag_and_for_no_list():
+    question = DigestQuestion(REPOSITORY, "dev", PLATFORMS)
+    wanted = settings("reg.example/team/app:dev", Strategy.DIGEST)
+    assert made(wanted, {}) == Pending(frozenset((question,)))
+    result = made(wanted, {question: TagMetadata("sha256:d")})
+    assert isinstance(result, Choice)
+    assert (result.chosen.name, result.chosen.digest) == ("dev", "sha256:d")
+
+
+def test_digest_without_a_tag_says_what_to_write():
+    result = made(settings(strategy=Strategy.DIGEST), {})
+    assert isinstance(result, NoChoice)
+    assert result.reason is Reason.CONSTRAINT_MISSING
+    assert "reg.example/team/app:<tag>" in result.message
+
+
+def test_digest_of_an_ignored_tag_asks_nobody():
+    wanted = settings("reg.example/team/app:dev", Strategy.DIGEST, ignore_tags=("d*",))
+    result = made(wanted, {})
+    assert isinstance(result, NoChoice)
+    assert result.reason is Reason.FILTERED_BY_IGNORE_TAGS
+
+
+def test_the_constraint_of_newest_build_is_ignored_even_when_malformed():
+    wanted = settings("reg.example/team/app:^^1", Strategy.NEWEST_BUILD)
+    assert isinstance(made(wanted, {LIST: TagList(("a",))}), Pending)
