@@ -36,7 +36,8 @@ class DistributionRegistry:
     """
 
     def __init__(self, *, auth=None, tls=None, settings=None, push_authorization=""):
-        self.folder = Path(tempfile.mkdtemp(prefix="registry-"))
+        in_memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+        self.folder = Path(tempfile.mkdtemp(prefix="registry-", dir=in_memory))
         self.port = _free_port()
         self.host = f"localhost:{self.port}" if tls else f"127.0.0.1:{self.port}"
         self.url = f"{'https' if tls else 'http'}://{self.host}"

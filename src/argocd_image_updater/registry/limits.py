@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 BURST_SLOTS = 10
 DEFAULT_CONNECTIONS = 20
+MAX_GATES = 4_096
 SHRINK_INTERVAL_S = 1.0  # a burst of complaints about one overload counts once
 
 
@@ -57,6 +58,11 @@ class HostGate:
     def window(self) -> int:
         """How many requests may be in flight now."""
         return int(self._window)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing would be lost with this gate."""
+        return not self._active and not self._queue and not self.pause_left_s()
 
     def pause_left_s(self) -> float:
         """Return how long the host still wants to be left alone."""
@@ -128,7 +134,11 @@ class HostGate:
 
 
 class HostGates:
-    """The gates of all hosts, made on first use; hosts come from the configuration and images."""
+    """The gates of all hosts, made on first use.
+
+    Names of hosts come from the configuration, from images and from what registries call their
+    token service; where they are very many, idle gates are given up.
+    """
 
     def __init__(self, timing: Timing, *, connections: int = DEFAULT_CONNECTIONS) -> None:
         self._timing = timing
@@ -139,5 +149,7 @@ class HostGates:
         """Return the gate of ``host[:port]``."""
         found = self._gates.get(host)
         if found is None:
+            if len(self._gates) >= MAX_GATES:
+                self._gates = {name: one for name, one in self._gates.items() if not one.is_idle}
             found = self._gates[host] = HostGate(self._timing, connections=self._connections)
         return found

@@ -22,6 +22,7 @@ class TagListError(ValueError):
 
 class _Page(msgspec.Struct):
     tags: list[str] | None = None
+    errors: list[msgspec.Raw] | None = None
 
 
 _PAGE = msgspec.json.Decoder(_Page)
@@ -48,9 +49,12 @@ class TagPages:
             TagListError: the page is no tag list, or the list is too large.
         """
         try:
-            tags = _PAGE.decode(body).tags or []
+            page = _PAGE.decode(body)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             raise TagListError(f"the answer is not a tag list: {error}") from error
+        if page.errors and page.tags is None:
+            raise TagListError("the answer holds errors in place of tags")
+        tags = page.tags or []
         self._size_bytes += len(body)
         self._tags.extend(tags)
         if len(self._tags) > MAX_TAGS or self._size_bytes > MAX_LIST_BYTES:

@@ -40,6 +40,7 @@ MAX_TOKENS = 10_000  # kept at once: repositories times identities
 MAX_TOKEN_LENGTH = 65_536
 MAX_ANSWER_BYTES = 1_048_576
 TOTAL_S = 15.0  # of one request to the service
+MAX_OUTAGES = 1_000
 OUTAGE_S = 5.0  # for which a service that failed is not asked again
 
 _KINDS_KEPT = frozenset({FailureKind.DENIED, FailureKind.RATE_LIMITED, FailureKind.CONFIG})
@@ -110,8 +111,13 @@ class TokenService:
             unix_now = self._traffic.timing.unix()
             result = _as_outage(read_failure(response, subject=subject, unix_now=unix_now))
         if isinstance(result, Failure) and result.kind is not FailureKind.DENIED:
-            self._down[key.realm] = (result, self._traffic.timing.monotonic() + OUTAGE_S)
+            self._note_outage(key.realm, result)
         return result
+
+    def _note_outage(self, realm: str, failure: Failure) -> None:
+        if len(self._down) >= MAX_OUTAGES:  # realms come from registries: they may be made up
+            self._down.clear()
+        self._down[realm] = (failure, self._traffic.timing.monotonic() + OUTAGE_S)
 
     def _outage(self, realm: str) -> Failure | None:
         """Return the failure of a moment ago: an outage is not asked about for each repository."""

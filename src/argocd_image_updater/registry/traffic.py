@@ -33,17 +33,23 @@ from argocd_image_updater.registry.transport import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+MAX_DIGITS = 9  # of a number of requests
+
 _OVERLOADED = frozenset({TOO_MANY_REQUESTS, 503})
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request as it is counted: status 0 means that there was no answer."""
+    """One request as it is counted: status 0 means that there was no answer.
+
+    quota_left: requests that the host says are left, None where it does not say.
+    """
 
     host: str
     method: str
     status: int
     elapsed_s: float
+    quota_left: int | None = None
 
 
 @dataclass(slots=True)
@@ -116,16 +122,15 @@ class Traffic:
         if not await gate.enter(limit_per_s=journey.limit_per_s, patience_s=patience_s):
             raise _HostPausedError
         started = self.timing.monotonic()
-        status = 0
+        response: Response | None = None
         try:
             response = await self._transport.exchange(request)
-            status = response.status
         finally:
             gate.leave()
             elapsed_s = self.timing.monotonic() - started
             journey.spent_s += elapsed_s
             if self._observe:
-                self._observe(Exchange(journey.host, request.method, status, elapsed_s))
+                self._observe(_counted(request, response, host=journey.host, elapsed_s=elapsed_s))
         self._adapt(gate, response)
         return response
 
@@ -157,6 +162,18 @@ class Traffic:
         if response.status not in TRANSIENT_STATUSES:
             return None
         return parse_retry_after(response.header("Retry-After"), unix_now=self.timing.unix())
+
+
+def _counted(
+    request: Request, response: Response | None, *, host: str, elapsed_s: float
+) -> Exchange:
+    if response is None:
+        return Exchange(host, request.method, 0, elapsed_s)
+    left = response.header("RateLimit-Remaining").partition(";")[0].strip()
+    quota_left = (
+        int(left) if left.isascii() and left.isdigit() and len(left) <= MAX_DIGITS else None
+    )
+    return Exchange(host, request.method, response.status, elapsed_s, quota_left)
 
 
 def _paused(request: Request, gate: HostGate) -> Failure:

@@ -10,7 +10,7 @@ knows aiohttp; it is imported when the first request is sent.
 from __future__ import annotations
 
 import re
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Protocol
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MAX_ERROR_BODY_BYTES = 65_536  # an error text is read only to explain
 MAX_HEADER_BYTES = 32_768  # one header line; long Link and Location headers are legitimate
+MIN_SECRET_BYTES = 4  # shorter ones would only blot out words
 IDLE_CONNECTION_S = 90.0
 MAX_OPEN_CONNECTIONS = 200  # of the process; each host has its own, lower limit above this layer
 _FIRST_ERROR_STATUS = 400
@@ -177,6 +178,8 @@ class Transport:
                 limit_bytes=MAX_ERROR_BODY_BYTES if failed else request.max_bytes,
                 truncate=failed,
             )
+            if failed and request.authorization:
+                body = _without_secrets(body, request.authorization)
             return Response(answer.status, request.url, answer.headers, body)
 
     def _open(self) -> aiohttp.ClientSession:
@@ -230,6 +233,18 @@ def _headers(request: Request) -> list[tuple[str, str]]:
     if request.authorization:
         headers.append(("Authorization", request.authorization))
     return headers
+
+
+def _without_secrets(body: bytes, authorization: str) -> bytes:
+    """Hide what we sent from an error text, which ends up in messages: some servers repeat it."""
+    scheme, _, value = authorization.partition(" ")
+    secrets = [value.encode()]
+    if scheme == "Basic":
+        secrets.append(b64decode(value).partition(b":")[2])
+    for secret in secrets:
+        if len(secret) >= MIN_SECRET_BYTES:
+            body = body.replace(secret, b"[hidden]")
+    return body
 
 
 def _split_proxy(proxy: str) -> tuple[URL | None, list[tuple[str, str]]]:

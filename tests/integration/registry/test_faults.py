@@ -17,8 +17,9 @@ from argocd_image_updater.registry.metadata import Purpose, read_metadata
 from argocd_image_updater.registry.network import RegistryNetwork
 from argocd_image_updater.registry.retry import RetryPolicy
 from argocd_image_updater.registry.timing import Timing
+from argocd_image_updater.registry.tokens import basic
 from argocd_image_updater.registry.transport import Deadlines
-from registries.identities import ONCE, OneClient, given
+from registries.identities import ONCE, OneClient, given, pair
 from registries.raw import RawServer, answer, head
 from registries.scripted import ScriptedRegistry
 
@@ -408,6 +409,32 @@ async def test_a_refused_manifest_is_a_denial_and_no_oddity_of_the_tag():
     ):
         failure = await read_metadata(client, "1.0", platforms=(), purpose=Purpose.METADATA)
     assert failure.kind is FailureKind.DENIED
+
+
+@pytest.mark.parametrize("password", ["hunter2", "p"])
+async def test_a_registry_that_repeats_our_credentials_does_not_get_them_into_a_message(password):
+    challenge = {"status": 401, "headers": [["WWW-Authenticate", "Basic realm=x"]]}
+    header = basic(pair("user", password))
+    body = f"user:{password} sent {header}".replace("p sent", "sent")
+    echo = {"status": 403, "headers": [["Content-Type", "text/plain"]], "body": body}
+    failure, registry = await tags_of(
+        {"/v2/": [challenge], TAGS: [echo]}, credentials=given("user", password)
+    )
+    assert registry.requests[-1].authorization == header
+    assert "hunter2" not in failure.message
+    assert header.removeprefix("Basic ") not in failure.message
+
+
+async def test_requests_are_observed_with_what_is_left_of_a_quota():
+    seen = []
+    counted = tag_list("a", headers=[["RateLimit-Remaining", "76;w=21600"]])
+    watched = RegistryNetwork(policy=ONCE, observe=seen.append)
+    _, registry = await tags_of({TAGS: [counted]}, network=watched)
+    assert [(one.method, one.status, one.quota_left) for one in seen] == [
+        ("GET", 200, None),
+        ("GET", 200, 76),
+    ]
+    assert {one.host for one in seen} == {registry.base.removeprefix("http://")}
 
 
 async def test_a_tag_that_cannot_be_one_is_not_asked_for():

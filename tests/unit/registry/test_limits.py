@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from argocd_image_updater.registry import limits
 from argocd_image_updater.registry.limits import BURST_SLOTS, HostGate, HostGates, RequestBucket
 from argocd_image_updater.registry.timing import Timing
 
@@ -52,6 +53,20 @@ def test_a_gate_is_made_once_per_host():
     gates = HostGates(OwnTime().timing())
     assert gates.gate("a:443") is gates.gate("a:443")
     assert gates.gate("a:443") is not gates.gate("b:443")
+
+
+async def test_idle_gates_are_given_up_where_hosts_are_made_up(monkeypatch):
+    monkeypatch.setattr(limits, "MAX_GATES", 2)
+    gates = HostGates(OwnTime().timing())
+    busy, paused = gates.gate("busy:443"), gates.gate("paused:443")
+    await busy.enter(limit_per_s=0)
+    paused.pause(10.0)
+    gates.gate("a:443")
+    idle = gates.gate("b:443")
+    assert gates.gate("busy:443") is busy
+    assert gates.gate("paused:443") is paused
+    gates.gate("c:443")
+    assert gates.gate("b:443") is not idle
 
 
 async def test_callers_get_in_in_order_when_others_leave():

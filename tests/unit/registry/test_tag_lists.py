@@ -21,6 +21,7 @@ def test_tags_stay_as_they_are_and_in_order():
         b"",
         b"[]",
         b'{"tags": [1]}',
+        b'{"errors": [{"code": "UNKNOWN"}]}',
         b'{"tags": "a"}',
         b'{"tags": ["a"]} x',
         b"<html>",
