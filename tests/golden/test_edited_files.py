@@ -1,4 +1,4 @@
-"""Hand-made files of the kinds people keep: each folder holds the file before and after its edit."""
+"""Hand-made files of the kinds people keep; each folder holds one before and after its edit."""
 
 import json
 from pathlib import Path

@@ -31,7 +31,7 @@ PLAIN = [
     "a b",
     "v1@x",
 ]
-COMMENTS = ["", "", "", " # note", "\t# tab\tinside", "   # ünï ✓", " # a: b - [c]"]
+COMMENTS = ["", "", "", " # note", "\t# tab\tinside", "   # ünï ✓", " # a: b - [c], d"]
 LINES = ["", "", "", "# whole line", "  # indented: comment", "   ", "", "#\ttab"]
 NASTY_VALUES = [
     "1.20",

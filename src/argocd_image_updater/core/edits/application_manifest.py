@@ -145,9 +145,9 @@ def _plan_helm(doc: YamlText, sequence: int, wanted: Wanted, *, edit: ListEdit) 
     for position, (item, old, new) in enumerate(
         zip(doc.items(sequence), present, wanted.helm, strict=False)
     ):
-        if old == new or not new.name:
+        if old.value == new.value or not new.name:
             continue
-        force = new.force_string or None if old.value != new.value else None
+        force = new.force_string or None
         operations = set_named(
             doc, doc.resolved(item), new.value, force_string=force, force_key=FORCE_KEY
         )

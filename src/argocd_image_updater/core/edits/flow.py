@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from argocd_image_updater.core.edits.yamltext import YamlText
 
-_COMMA = re.compile(r"(?:\s|(?<=\s)\#[^\r\n]*)*,")
+_COMMA = re.compile(r"(?:\s|(?<=\s)\#[^\r\n]*(?=[\r\n]))*,")  # not a comma inside a comment
 _REST_BLANK = re.compile(r"[ \t]*(?:(?<=[ \t])\#[^\r\n]*)?(?=[\r\n])")
 
 

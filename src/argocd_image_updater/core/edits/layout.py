@@ -54,10 +54,10 @@ def _is_invisible(doc: YamlText, index: int) -> bool:
 def ends_in_open_block(doc: YamlText, index: int) -> bool:
     """Tell whether the node ends in a block scalar that a missing final line break is part of."""
     last = last_leaf(doc, index)
-    event = doc.events[last]
+    event, end = doc.events[last], int(doc.events[last].end_mark.index)
     if type(event) is not yaml.ScalarEvent or event.style not in {"|", ">"}:
         return False
-    at_end = event.end_mark.index == len(doc.text) and not doc.text.endswith(("\n", "\r"))
+    at_end = end == len(doc.text) and not doc.text.endswith(("\n", "\r"))
     return at_end and not event.value.endswith("\n") and "-" not in _block_header(doc, last)
 
 

@@ -62,7 +62,7 @@ def new_path(path: str, *, file: str) -> tuple[str, ...]:
 
 def locate(doc: YamlText, root: int, path: str) -> Found | Missing:
     """Find the path below the root mapping: nested first, then as one literal root key."""
-    literal = find_value(doc, root, path) if doc.is_mapping(root) else None
+    literal = find_value(doc, root, path) if path and doc.is_mapping(root) else None
     try:
         nested = walk(doc, root, split_path(path, file=doc.file))
     except EditRefused:

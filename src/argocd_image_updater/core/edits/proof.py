@@ -15,8 +15,9 @@ import yaml
 
 from argocd_image_updater.core.edits.result import EditRefused
 from argocd_image_updater.core.edits.scalars import Flag, is_ambiguous
-from argocd_image_updater.core.edits.yamltext import YamlText, parse, reads_as_json
+from argocd_image_updater.core.edits.yamltext import YamlText, reads_as_json
 from argocd_image_updater.core.reasons import Reason
+from argocd_image_updater.errors import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -84,27 +85,30 @@ def document(value: New) -> tuple[Written | Mark, ...]:
 
 def prove(old: YamlText, new_text: str, patches: Sequence[Patch]) -> bytes:
     """Return the new text as bytes if it holds exactly the intended documents; refuse otherwise."""
-    content = ((yaml_bom(old)) + new_text).encode("utf-8")
-    try:
-        new = parse(content, file=old.file)
-    except EditRefused as error:
-        raise _unproven(old, f"the result would not be valid: {error}") from None
     if old.is_json and not reads_as_json(new_text):
         raise _unproven(old, "the result would not be JSON")
-    expected = _expected(old.events, patches)
-    events = iter(new.events)
+    loader = None
+    try:
+        loader = yaml.CSafeLoader(new_text)
+        _compare(old, loader, _expected(old.events, patches))
+        return ("\ufeff" * old.bom + new_text).encode("utf-8")
+    except (yaml.YAMLError, UnicodeEncodeError) as error:
+        message = f"the result would not be valid: {shorten(str(error))}"
+        raise _unproven(old, message) from None
+    finally:
+        if loader is not None:
+            loader.dispose()
+
+
+def _compare(old: YamlText, loader: yaml.CSafeLoader, expected: Iterator[Any]) -> None:
+    """Compare what the new text holds, event by event, with what it should hold."""
     for want in expected:
-        got = next(events, None)
+        got: Any = loader.get_event()
         if got is None or not _same(want, got):
-            line = got.start_mark.line + 1 if got is not None else 0
-            raise _unproven(old, f"the result would differ elsewhere, near line {line}")
-    if next(events, None) is not None:
+            where = f"near line {got.start_mark.line + 1}" if got is not None else "at the end"
+            raise _unproven(old, f"the result would differ elsewhere, {where}")
+    if loader.get_event() is not None:
         raise _unproven(old, "the result would hold more than intended")
-    return content
-
-
-def yaml_bom(doc: YamlText) -> str:
-    return "\ufeff" if doc.bom else ""
 
 
 def _unproven(old: YamlText, message: str) -> EditRefused:

@@ -102,8 +102,7 @@ def _escaped(character: str) -> str:
         return _ESCAPES[character]
     if _PRINTABLE.fullmatch(character):
         return character
-    code = ord(character)
-    return f"\\u{code:04x}" if code <= 0xFFFF else f"\\U{code:08x}"  # noqa: PLR2004 - the BMP
+    return f"\\u{ord(character):04x}"  # everything above the basic plane is printable
 
 
 def single_quoted(text: str) -> str | None:

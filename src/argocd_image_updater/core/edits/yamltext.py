@@ -42,7 +42,8 @@ class YamlText:
 
     ends: for a collection's first event the index of its last one, else the event's own index.
     parents: index of the enclosing collection's first event, -1 for a document's root.
-    roots: index of every document's root node. targets: alias event → anchored node.
+    roots: index of every document's root node. targets: alias event → anchored node, and users the
+    other way round. members: of mappings that were looked at, key text → values.
     """
 
     text: str
@@ -53,6 +54,8 @@ class YamlText:
     parents: list[int] = field(default_factory=list)
     roots: list[int] = field(default_factory=list)
     targets: dict[int, int] = field(default_factory=dict)
+    users: dict[int, list[int]] = field(default_factory=dict)
+    members: dict[int, dict[str, list[int]]] = field(default_factory=dict)
 
     def refuse(self, reason: Reason, message: str, *, at: int | None = None) -> NoReturn:
         """Raise a refusal that names the file and, with an event index, the line."""
@@ -120,12 +123,26 @@ class YamlText:
         event = self.events[key]
         return self.is_scalar(key) and event.value == "<<" and event.implicit[0]
 
+    def values_of(self, mapping: int, key: str) -> list[int]:
+        """Return the values that stand under a key's text: more than one is a fault of the file."""
+        if mapping not in self.members:
+            found: dict[str, list[int]] = {}
+            for name, value in self.pairs(mapping):
+                if (text := self.key_text(name)) is not None:
+                    found.setdefault(text, []).append(value)
+            self.members[mapping] = found
+        return self.members[mapping].get(key, [])
+
     def key_of(self, value: int) -> int:
         """Return the key of a mapping's value; -1 if the node is not such a value."""
         parent = self.parents[value]
         if parent < 0 or not self.is_mapping(parent):
             return -1
-        return next((key for key, val in self.pairs(parent) if val == value), -1)
+        key = value - 1
+        if type(self.events[key]) in _ENDS:  # the key is a collection
+            return next((name for name, val in self.pairs(parent) if val == value), -1)
+        text = self.key_text(key)
+        return key if text is not None and value in self.values_of(parent, text) else -1
 
     # positions ----------------------------------------------------------------------------------
 
@@ -137,10 +154,7 @@ class YamlText:
 
     def line_start(self, position: int) -> int:
         """Return the offset of the first character of the line that holds `position`."""
-        start = position
-        while start > 0 and self.text[start - 1] not in "\r\n\x85\u2028\u2029":
-            start -= 1
-        return start
+        return 1 + max(self.text.rfind(mark, 0, position) for mark in "\n\r\x85\u2028\u2029")
 
     def line_end(self, position: int) -> int:
         """Return the offset of the line break that ends the line, or of the text's end."""
@@ -273,4 +287,5 @@ def _alias(doc: YamlText, index: int, *, state: _Open) -> None:
     if size < 0:
         doc.refuse(Reason.TARGET_UNREADABLE, f"anchor {name!r} contains itself", at=index)
     doc.targets[index] = target
+    doc.users.setdefault(target, []).append(index)
     _close(doc, index, size=size, state=state)

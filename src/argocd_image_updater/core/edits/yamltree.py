@@ -23,7 +23,7 @@ MAX_SHARED_PATHS = 1000  # a change that touches more places is refused
 
 def find_value(doc: YamlText, mapping: int, key: str) -> int | None:
     """Return the value of a mapping's own key, None if there is none."""
-    found = [value for name, value in doc.pairs(mapping) if doc.key_text(name) == key]
+    found = doc.values_of(mapping, key)
     if len(found) > 1:
         doc.refuse(Reason.AMBIGUOUS, f"the key {key!r} stands twice in one mapping", at=found[1])
     return found[0] if found else None
@@ -86,9 +86,8 @@ def shared_paths(doc: YamlText, at: int, *, below: tuple[str, ...] = ()) -> list
 
 
 def _collect(doc: YamlText, at: int, below: tuple[str, ...], out: list[str]) -> None:
-    for alias, target in doc.targets.items():
-        if target == at:
-            _collect_alias(doc, alias, below, out)
+    for alias in doc.users.get(at, ()):
+        _collect_alias(doc, alias, below, out)
     parent = doc.parents[at]
     if parent < 0:
         out.append(join_path(below))
