@@ -7,7 +7,7 @@ or image never stops another: each ends with its own reason in the report.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -22,7 +22,7 @@ from argocd_image_updater.writers.branches import write_branches
 from argocd_image_updater.writers.result import WriteReport, WriteStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from argocd_image_updater.controller.gather import AsksRegistries, AsksRepositories
     from argocd_image_updater.core.application import ObjectKey
@@ -144,21 +144,23 @@ def _report(
 ) -> CycleReport:
     results = {id(result.plan): result for result in written.results}
     decisions: list[Decision] = []
-    problems: list[Problem] = [*snapshot.problems]
-    counters: dict[ObjectKey, Counters] = {
-        resource.key: Counters() for resource in snapshot.resources
-    }
-    matched: dict[ObjectKey, int] = defaultdict(int)
+    found: list[Problem] = []
     for resolution in resolutions:
-        problems += (item for item in resolution.problems if not item.quiet)
+        found += (item for item in resolution.problems if not item.quiet)
     for plan in plans:
-        matched[plan.intent.resource] += 1
         decisions += _final(plan, results.get(id(plan)))
-        decisions += (_dropped(plan, problem) for problem in plan.intent.problems)
+        found += plan.intent.problems
+    problems: list[Problem] = [*snapshot.problems]
+    for problem in found:
+        decision = _dropped(problem)
+        if decision is None:
+            problems.append(problem)
+        else:
+            decisions.append(decision)
     warnings = [*snapshot.warnings]
     for resolution in resolutions:
         warnings += resolution.warnings
-    by_resource = _count(counters, decisions, matched=matched, problems=problems)
+    by_resource = _count(snapshot, decisions, problems=problems)
     return CycleReport(
         decisions=tuple(sorted(decisions, key=_order)),
         problems=tuple(problems),
@@ -205,11 +207,13 @@ def _ended(decision: Decision, result: WriteResult) -> Decision:
     )
 
 
-def _dropped(plan: ApplicationPlan, problem: Problem) -> Decision:
-    """Turn an image that never reached the plan into a decision, so that none goes missing."""
+def _dropped(problem: Problem) -> Decision | None:
+    """Turn an image that never reached a plan into a decision, so that none goes missing."""
+    if problem.resource is None or problem.application is None or not problem.image:
+        return None
     return Decision(
-        resource=plan.intent.resource,
-        application=plan.intent.application.key,
+        resource=problem.resource,
+        application=problem.application,
         alias=problem.alias,
         image=problem.image,
         reason=problem.reason,
@@ -224,28 +228,39 @@ _COUNTED = {
 }
 
 
+# What ends the write of a whole Application.
+_WRITE_REASONS = frozenset(
+    (
+        Reason.TARGET_MISSING,
+        Reason.TARGET_UNREADABLE,
+        Reason.TARGET_OUTSIDE,
+        Reason.AMBIGUOUS,
+        Reason.GIT_UNREACHABLE,
+        Reason.GIT_AUTH_FAILED,
+        Reason.GIT_BRANCH_MISSING,
+        Reason.PUSH_REJECTED,
+        Reason.WRITE_FAILED,
+    )
+)
+
+
 def _count(
-    counters: dict[ObjectKey, Counters],
-    decisions: Iterable[Decision],
-    *,
-    matched: Mapping[ObjectKey, int],
-    problems: Iterable[Problem],
+    snapshot: Snapshot, decisions: Iterable[Decision], *, problems: Iterable[Problem]
 ) -> dict[ObjectKey, Counters]:
     """Count per resource; a failed write of an Application is one error, however many images."""
+    applications: dict[ObjectKey, set[ObjectKey]] = defaultdict(set)
     failed_writes: set[tuple[ObjectKey, ObjectKey]] = set()
-    numbers: dict[ObjectKey, dict[str, int]] = {
-        key: dict.fromkeys(("applications", "images_considered", *_COUNTED.values()), 0)
-        for key in counters
+    numbers: dict[ObjectKey, Counter[str]] = {
+        resource.key: Counter() for resource in snapshot.resources
     }
-    for key, count in matched.items():
-        numbers[key]["applications"] = count
     for decision in decisions:
         found = numbers[decision.resource]
+        applications[decision.resource].add(decision.application)
         found["images_considered"] += decision.considered
         name = _COUNTED.get(decision.outcome)
         if name is None:
             continue
-        if name == "errors" and decision.reason in WRITE_REASONS:
+        if decision.reason in _WRITE_REASONS:
             write = (decision.resource, decision.application)
             if write in failed_writes:
                 continue
@@ -254,18 +269,12 @@ def _count(
     for problem in problems:
         if problem.resource in numbers:
             numbers[problem.resource]["errors"] += 1
-    return {key: Counters(**found) for key, found in numbers.items()}
-
-
-WRITE_REASONS = frozenset(
-    (
-        Reason.GIT_UNREACHABLE,
-        Reason.GIT_AUTH_FAILED,
-        Reason.GIT_BRANCH_MISSING,
-        Reason.PUSH_REJECTED,
-        Reason.WRITE_FAILED,
-    )
-)
+            if problem.application is not None:
+                applications[problem.resource].add(problem.application)
+    return {
+        key: Counters(applications=len(applications[key]), **found)
+        for key, found in numbers.items()
+    }
 
 
 def _total(counters: Iterable[Counters]) -> Counters:

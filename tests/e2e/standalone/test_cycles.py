@@ -75,7 +75,11 @@ def test_a_dry_run_writes_nothing_and_says_so(shop):
 def test_explain_tells_the_fate_of_every_tag(shop):
     page = shop.run("explain", "one", "web", "--all", "--output", "table")
     assert page.code == 0
-    for line in ("1.2.0 chosen", "2.0.0 outside the constraint", "Reason WouldUpdate"):
+    for line in (
+        "1.2.0 chosen",
+        "2.0.0 dropped by the constraint: outside '1.x'",
+        "Reason WouldUpdate",
+    ):
         assert line in {" ".join(shown.split()) for shown in page.out.splitlines()}
     assert shop.log() == ["Begin"]
 
