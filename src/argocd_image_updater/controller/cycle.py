@@ -160,6 +160,8 @@ def _report(
     warnings = [*snapshot.warnings]
     for resolution in resolutions:
         warnings += resolution.warnings
+    for plan in plans:
+        warnings += (f"Application {plan.intent.application.key}: {text}" for text in plan.warnings)
     by_resource = _count(snapshot, decisions, problems=problems)
     return CycleReport(
         decisions=tuple(sorted(decisions, key=_order)),

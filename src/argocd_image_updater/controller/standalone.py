@@ -27,16 +27,13 @@ from argocd_image_updater.git.engine import GitEngine
 from argocd_image_updater.git.secrets import MappedSecrets
 from argocd_image_updater.git.settings import GitSettings
 from argocd_image_updater.manifests.store import read_snapshot
-from argocd_image_updater.registry.authorization import Authorizer
 from argocd_image_updater.registry.credentials.resolver import (
     CredentialResolver,
     ImageSourcePolicy,
 )
 from argocd_image_updater.registry.endpoint_loading import load_table
 from argocd_image_updater.registry.engine import RegistryEngine
-from argocd_image_updater.registry.proxies import read_proxies
-from argocd_image_updater.registry.traffic import Traffic
-from argocd_image_updater.registry.transport import Transport
+from argocd_image_updater.registry.network import RegistryNetwork
 from argocd_image_updater.state.directory import StateDirectory
 from argocd_image_updater.state.facts import FactStore
 from argocd_image_updater.writers.manifest_files import write_manifest_files
@@ -120,11 +117,9 @@ class StandaloneSession:
         options = self._options
         self._state = await asyncio.to_thread(StateDirectory.open, options.state_dir)
         self._store = await asyncio.to_thread(FactStore.open, options.state_dir / "facts.db")
-        self._transport = Transport(proxies=read_proxies(options.environment))
-        traffic = Traffic(self._transport, observe=self._count)
+        self._network = RegistryNetwork(environment=options.environment, observe=self._count)
         self._registries = RegistryEngine(
-            traffic=traffic,
-            authorizer=Authorizer(traffic),
+            network=self._network,
             resolver=CredentialResolver(
                 environ=options.environment,
                 clock=time.monotonic,
@@ -156,7 +151,7 @@ class StandaloneSession:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._transport.aclose()
+        await self._network.aclose()
         self._git.close()
         await asyncio.to_thread(self._store.prune)
         await asyncio.to_thread(self._store.close)
@@ -211,12 +206,20 @@ class StandaloneSession:
         """Read everything that cycles are made from; blocks on the disk."""
         options = self._options
         path = options.registries_conf_path
+        if path and not Path(path).is_file():
+            # COMPAT: a registries file that is not there is no error (docs/registries.md).
+            missing = f"registries file {path} is not there: only the built-in registries are known"
+            path = ""
+        else:
+            missing = ""
         snapshot = read_snapshot(
             options.manifests,
             registries_conf_path=Path(path) if path else None,
             default_namespace=options.argocd_namespace,
         )
         lay_trust(snapshot, options.state_dir / "trust", namespace=options.argocd_namespace)
+        if missing:
+            snapshot = replace(snapshot, warnings=(missing, *snapshot.warnings))
         if path == "" or snapshot.registries_conf is None:
             return snapshot, load_table(None)
         text, file = snapshot.registries_conf

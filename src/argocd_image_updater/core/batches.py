@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from argocd_image_updater.core.facts import BranchKey
-    from argocd_image_updater.core.plan import ApplicationPlan, GitDestination
+    from argocd_image_updater.core.plan import ApplicationPlan
+    from argocd_image_updater.core.target_state import GitDestination
 
 
 class CommitPer(StrEnum):

@@ -64,7 +64,7 @@ class Choice:
 
     listed: all tags of the repository, None where no list was needed (strategy ``digest``).
     kept: the tags that passed the filters. candidates: those with usable metadata, by name.
-    dropped: kept tags that are no candidates: ``platform`` or ``metadata`` (unreadable).
+    dropped: kept tags that are no candidates, with ``platform: why`` or ``metadata: why``.
     """
 
     chosen: Candidate
@@ -73,6 +73,7 @@ class Choice:
     candidates: Mapping[str, Candidate]
     dropped: Mapping[str, str]
     trace: Callable[[], tuple[TagVerdict, ...]] | None = None
+    warnings: tuple[str, ...] = ()
 
 
 _FAILED: dict[FailureKind, Reason] = {
@@ -86,6 +87,7 @@ _FAILED: dict[FailureKind, Reason] = {
     FailureKind.CONFIG: Reason.SETTINGS_INVALID,
     FailureKind.REFUSED: Reason.SECRET_REFUSED,
 }
+_SHOWN_TAGS = 5
 # A tag with one of these is left out; every other failure leaves the choice open.
 _DROPS_TAG = {
     FailureKind.NOT_FOUND: "metadata",
@@ -201,6 +203,22 @@ def _choose_listed(
     return Choice(selection.chosen, tag_list.tags, frozenset(kept), candidates, {}, trace)
 
 
+@dataclass(frozen=True, slots=True)
+class _Images:
+    """What is known of the kept tags: candidates, and those that hold no usable image."""
+
+    candidates: Mapping[str, Candidate]
+    dropped: Mapping[str, str]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        undated = sorted(tag for tag, item in self.candidates.items() if item.created_ns is None)
+        if not undated:
+            return ()
+        shown = ", ".join(undated[:_SHOWN_TAGS]) + (", …" if len(undated) > _SHOWN_TAGS else "")
+        return (f"{len(undated)} tags have no creation time and count as oldest: {shown}",)
+
+
 def _choose_newest(
     settings: ImageSettings,
     repository: RepositoryKey,
@@ -211,29 +229,9 @@ def _choose_newest(
     current: tuple[str, ...],
 ) -> Choice | NoChoice | Pending:
     kept = _kept(settings, tag_list.tags)
-    answers: dict[str, Answer] = {}
-    missing: set[Question] = set()
-    for tag in kept:
-        question = MetadataQuestion(repository, tag, platforms)
-        answer = facts.get(MetadataQuestion(repository, tag, platforms, fresh=True))
-        if answer is None:
-            answer = facts.get(question)
-        if answer is None:
-            missing.add(question)
-        else:
-            answers[tag] = answer
-    if missing:
-        return Pending(frozenset(missing))
-    candidates: dict[str, Candidate] = {}
-    dropped: dict[str, str] = {}
-    for tag, answer in answers.items():
-        if isinstance(answer, TagMetadata):
-            candidates[tag] = _candidate(tag, answer)
-            continue
-        assert isinstance(answer, Failure)
-        if answer.kind not in _DROPS_TAG:
-            return _incomplete(tag, answer)
-        dropped[tag] = _DROPS_TAG[answer.kind]
+    images = _read_images(repository, kept, facts=facts, platforms=platforms)
+    if not isinstance(images, _Images):
+        return images
 
     def trace() -> tuple[TagVerdict, ...]:
         return explain(
@@ -242,14 +240,14 @@ def _choose_newest(
             ignore=parse_ignore_tags(settings.ignore_tags),
             strategy=settings.strategy,
             constraint=constraint_of(settings),
-            candidates=candidates,
-            dropped=dropped,
+            candidates=images.candidates,
+            dropped=images.dropped,
         )
 
-    selection = select(settings.strategy, "", tuple(candidates.values()))
+    selection = select(settings.strategy, "", tuple(images.candidates.values()))
     if selection.chosen is None:
-        if dropped:
-            return _all_dropped(dropped, trace)
+        if images.dropped:
+            return _all_dropped(images.dropped, trace)
         return _nothing(
             selection,
             listed=tag_list.tags,
@@ -258,15 +256,51 @@ def _choose_newest(
             ignore_tags=settings.ignore_tags,
             trace=trace,
         )
-    verify = {selection.chosen.name, *(tag for tag in current if tag in answers)}
     unread = frozenset(
         question
-        for tag in verify
+        for tag in {selection.chosen.name, *(set(current) & set(kept))}
         if (question := MetadataQuestion(repository, tag, platforms, fresh=True)) not in facts
     )
     if unread:
         return Pending(unread)
-    return Choice(selection.chosen, tag_list.tags, frozenset(kept), candidates, dropped, trace)
+    return Choice(
+        selection.chosen,
+        tag_list.tags,
+        frozenset(kept),
+        images.candidates,
+        images.dropped,
+        trace,
+        images.warnings,
+    )
+
+
+def _read_images(
+    repository: RepositoryKey,
+    kept: tuple[str, ...],
+    *,
+    facts: Facts,
+    platforms: tuple[str, ...],
+) -> _Images | NoChoice | Pending:
+    """Return the images of the kept tags; one that may be the newest must not be missing."""
+    missing: set[Question] = set()
+    candidates: dict[str, Candidate] = {}
+    dropped: dict[str, str] = {}
+    incomplete: NoChoice | None = None
+    for tag in kept:
+        question = MetadataQuestion(repository, tag, platforms)
+        answer = facts.get(MetadataQuestion(repository, tag, platforms, fresh=True))
+        answer = facts.get(question) if answer is None else answer
+        if answer is None:
+            missing.add(question)
+        elif isinstance(answer, TagMetadata):
+            candidates[tag] = _candidate(tag, answer)
+        elif isinstance(answer, Failure) and answer.kind in _DROPS_TAG:
+            dropped[tag] = f"{_DROPS_TAG[answer.kind]}: {answer.message}"
+        elif isinstance(answer, Failure):
+            incomplete = incomplete or _incomplete(tag, answer)
+    if missing:
+        return Pending(frozenset(missing))
+    return incomplete or _Images(candidates, dropped)
 
 
 def _choose_digest(
@@ -318,7 +352,7 @@ def _incomplete(tag: str, failure: Failure) -> NoChoice:
 def _all_dropped(
     dropped: Mapping[str, str], trace: Callable[[], tuple[TagVerdict, ...]]
 ) -> NoChoice:
-    if "platform" in dropped.values():
+    if any(why.startswith("platform") for why in dropped.values()):
         return NoChoice(
             Reason.PLATFORM_UNMATCHED, "no tag offers a wanted platform; see platforms", trace
         )

@@ -66,6 +66,7 @@ class Settled:
     chosen: ImageTag | None = None
     trace: Callable[[], tuple[TagVerdict, ...]] | None = None
     pin: ImageTag | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,7 @@ class Due:
     chosen: Candidate
     downgrade: bool
     trace: Callable[[], tuple[TagVerdict, ...]] | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def tag(self) -> ImageTag:
@@ -155,7 +157,7 @@ def _guarded(
             chosen=_tag(choice.chosen),
             trace=choice.trace,
         )
-    return Due(differing[0], choice.chosen, downgrade, choice.trace)
+    return Due(differing[0], choice.chosen, downgrade, choice.trace, choice.warnings)
 
 
 def _tag(candidate: Candidate) -> ImageTag:
@@ -246,4 +248,5 @@ def _up_to_date(
         chosen=_tag(choice.chosen),
         trace=choice.trace,
         pin=pin,
+        warnings=choice.warnings,
     )

@@ -106,7 +106,7 @@ def _is_excluded(choice: Choice, current: str) -> bool:
     A tag that passed the filters and is a candidate can only lose to an older one by the
     constraint. A tag whose image could not be read was not excluded by anybody.
     """
-    return current not in choice.kept or choice.dropped.get(current) != "metadata"
+    return current not in choice.kept or not choice.dropped.get(current, "").startswith("metadata")
 
 
 def _known_older(settings: ImageSettings, choice: Choice, current: str) -> bool | None:

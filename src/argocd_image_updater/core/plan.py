@@ -13,70 +13,28 @@ tests/vectors/data/update_application.json.
 
 from __future__ import annotations
 
-import posixpath
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from argocd_image_updater.core.application import Source
 from argocd_image_updater.core.choice import Facts, Pending
 from argocd_image_updater.core.decisions import Change, Decision
 from argocd_image_updater.core.due import Due, Policy, Settled, decide_image
-from argocd_image_updater.core.edits.kustomization import KUSTOMIZATION_FILES
-from argocd_image_updater.core.edits.result import EditRefused
-from argocd_image_updater.core.facts import (
-    BranchKey,
-    Failure,
-    FailureKind,
-    FileFact,
-    FileQuestion,
-    PathKind,
-    Question,
-)
-from argocd_image_updater.core.parameters.dispatch import TargetMismatch, already_set, way_of
-from argocd_image_updater.core.parameters.kustomize import repository_text
+from argocd_image_updater.core.parameters.dispatch import TargetMismatch, way_of
+from argocd_image_updater.core.parameters.kustomize import lost_original
+from argocd_image_updater.core.parameters.ownership import shared_names
 from argocd_image_updater.core.reasons import Reason
-from argocd_image_updater.core.reference import (
-    ImageReference,
-    ImageTag,
-    parse_image,
-    with_forced,
-)
-from argocd_image_updater.core.resolution import with_source_type
-from argocd_image_updater.core.targets import (
-    ImageWrite,
-    declared_in_file,
-    declared_in_source,
-    is_declared,
-    pick_target,
-    placement_of,
-    target_paths,
-)
-from argocd_image_updater.core.templates import TemplateFault, branch_name
+from argocd_image_updater.core.reference import ImageTag
+from argocd_image_updater.core.repository_files import Stop, find_type, source_of
+from argocd_image_updater.core.running import running_images
+from argocd_image_updater.core.settings import ApplicationType
+from argocd_image_updater.core.target_state import GitDestination, Target, look_at_target
+from argocd_image_updater.core.targets import ImageWrite, placement_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
+    from argocd_image_updater.core.facts import Question
     from argocd_image_updater.core.settings import ApplicationIntent, ImageSettings
-
-_GIT_REASONS: dict[FailureKind, Reason] = {
-    FailureKind.TRANSIENT: Reason.GIT_UNREACHABLE,
-    FailureKind.RATE_LIMITED: Reason.GIT_UNREACHABLE,
-    FailureKind.DENIED: Reason.GIT_AUTH_FAILED,
-    FailureKind.CREDENTIALS: Reason.GIT_AUTH_FAILED,
-    FailureKind.NOT_FOUND: Reason.GIT_BRANCH_MISSING,
-    FailureKind.UNUSABLE: Reason.TARGET_UNREADABLE,
-    FailureKind.NO_PLATFORM: Reason.TARGET_UNREADABLE,
-    FailureKind.CONFIG: Reason.SETTINGS_INVALID,
-    FailureKind.REFUSED: Reason.TARGET_OUTSIDE,
-}
-
-
-@dataclass(frozen=True, slots=True)
-class GitDestination:
-    """Where a Git write goes: the branch that is read and the one that is pushed (full name)."""
-
-    base: BranchKey
-    push_branch: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,29 +53,22 @@ class ApplicationPlan:
     pins: tuple[ImageWrite, ...] = ()
     changes: tuple[Change, ...] = ()
     destination: GitDestination | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Stop:
-    """The whole Application ends with one reason."""
-
-    reason: Reason
-    message: str
+    warnings: tuple[str, ...] = ()
 
 
 def plan_application(
     intent: ApplicationIntent, *, facts: Facts, policy: Policy
 ) -> ApplicationPlan | Pending:
     """Plan one Application, or return the questions whose answers are needed first."""
-    typed = _with_type(intent, facts)
+    typed = find_type(intent, facts)
     if isinstance(typed, Pending):
         return typed
-    if isinstance(typed, _Stop):
+    if isinstance(typed, Stop):
         return _stopped(intent, typed)
-    live = _live_images(typed, facts=facts, policy=policy)
+    live = running_images(typed, facts=facts, policy=policy)
     if isinstance(live, Pending):
         return live
-    if isinstance(live, _Stop):
+    if isinstance(live, Stop):
         return _stopped(typed, live)
     images, where = live
     states: list[Settled | Due] = []
@@ -137,118 +88,6 @@ def plan_application(
     if open_questions:
         return Pending(frozenset(open_questions))
     return _finish(typed, _checked(typed, states), where=where, facts=facts)
-
-
-# --- the type of an Application without status -------------------------------------------------
-
-
-def _with_type(intent: ApplicationIntent, facts: Facts) -> ApplicationIntent | Pending | _Stop:
-    """Find the type by the files at the source's path where nothing else tells it."""
-    if not intent.needs_type:
-        return intent
-    source = _source(intent)
-    key = BranchKey(
-        source.repo_url,
-        source.target_revision,
-        intent.write_back.credentials or "repocreds",
-        intent.application.project,
-    )
-    paths = {
-        name: posixpath.normpath(posixpath.join(source.path, name))
-        for name in ("Chart.yaml", *KUSTOMIZATION_FILES)
-    }
-    found = _read_files(key, tuple(paths.values()), facts)
-    if isinstance(found, Pending | _Stop):
-        return found
-    for name, path in paths.items():
-        fact = found[path]
-        if isinstance(fact, FileFact) and fact.kind is PathKind.FILE:
-            return with_source_type(intent, "Helm" if name == "Chart.yaml" else "Kustomize")
-    return _Stop(
-        Reason.TARGET_MISSING,
-        f"neither Chart.yaml nor a kustomization stands at {source.path or '.'} of "
-        f"{source.repo_url}: set writeBackTarget or a helm, kustomize or plugin block",
-    )
-
-
-def _read_files(
-    key: BranchKey, paths: Sequence[str], facts: Facts
-) -> Mapping[str, FileFact | Failure] | Pending | _Stop:
-    """Return what stands at the paths; a failure of the branch itself stops the Application."""
-    questions = {path: FileQuestion(key, path) for path in paths}
-    missing = frozenset(question for question in questions.values() if question not in facts)
-    if missing:
-        return Pending(missing)
-    found: dict[str, FileFact | Failure] = {}
-    for path, question in questions.items():
-        answer = facts[question]
-        if isinstance(answer, Failure) and answer.kind is not FailureKind.REFUSED:
-            return _Stop(_GIT_REASONS[answer.kind], answer.message)
-        assert isinstance(answer, FileFact | Failure)
-        found[path] = answer
-    return found
-
-
-def _source(intent: ApplicationIntent) -> Source:
-    return intent.application.source_at(intent.write_source) or Source()
-
-
-# --- live or declared images --------------------------------------------------------------------
-
-
-def _live_images(
-    intent: ApplicationIntent, *, facts: Facts, policy: Policy
-) -> tuple[tuple[ImageReference, ...], str] | Pending | _Stop:
-    """Return the running images and where they were read, forced ones appended."""
-    forced = [(item.reference, item.kustomize_image) for item in intent.images if item.force_update]
-    if intent.application.has_status or not policy.declared_counts:
-        running = tuple(parse_image(text) for text in intent.application.live_images)
-        return with_forced(running, forced), "live"
-    if intent.write_back.method != "git":
-        found = [
-            declared_in_source(_image_source(intent, item), intent, item) for item in intent.images
-        ]
-        return with_forced(tuple(item for item in found if item), forced), "parameters"
-    key = base_branch(intent)
-    files = _read_files(key, target_paths(intent), facts)
-    if isinstance(files, Pending | _Stop):
-        return files
-    try:
-        path, content = pick_target(intent, files)
-        found = [
-            declared_in_file(intent, item, source=_source(intent), content=content, file=path)
-            for item in intent.images
-        ]
-    except EditRefused as refusal:
-        return _Stop(refusal.reason, str(refusal))
-    return with_forced(tuple(item for item in found if item), forced), path
-
-
-def base_branch(intent: ApplicationIntent) -> BranchKey:
-    """Return the branch that a Git write-back starts from."""
-    write_back = intent.write_back
-    own_secret = write_back.credentials.startswith("secret:")
-    return BranchKey(
-        write_back.repository,
-        write_back.base_branch,
-        write_back.credentials,
-        intent.application.project,
-        # A Secret belongs to a namespace; repository credentials of Argo CD are shared, and so is
-        # the push.
-        intent.application.key.namespace if own_secret else "",
-    )
-
-
-def _image_source(intent: ApplicationIntent, settings: ImageSettings) -> Source:
-    """Return the source that holds an image when the Application itself is written."""
-    try:
-        ref = placement_of(intent, settings).ref
-    except TargetMismatch:
-        ref = intent.write_source
-    return intent.application.source_at(ref) or Source()
-
-
-# --- checks that need the target ----------------------------------------------------------------
 
 
 def _checked(intent: ApplicationIntent, states: Sequence[Settled | Due]) -> list[Settled | Due]:
@@ -285,114 +124,18 @@ def _finish(
         if isinstance(state, Due)
     ]
     if not due:
-        return _assemble(intent, states, target=_Target(frozenset(), None, ""), where=where)
+        return _assemble(intent, states, target=Target(frozenset(), None, ""), where=where)
     changes = {settings.alias: _change(settings, state) for settings, state in due}
-    target = _declared_at_target(intent, due, tuple(changes.values()), facts=facts)
+    target = look_at_target(intent, due, tuple(changes.values()), facts=facts)
     if isinstance(target, Pending):
         return target
-    if isinstance(target, _Stop):
+    if isinstance(target, Stop):
         return _stopped(intent, target, states=states, where=where)
     return _assemble(intent, states, target=target, where=where)
 
 
-@dataclass(frozen=True, slots=True)
-class _Target:
-    """Which of the due images the target declares already, and how it is called."""
-
-    declared: frozenset[int]
-    destination: GitDestination | None
-    name: str
-
-
-def _declared_at_target(
-    intent: ApplicationIntent,
-    due: Sequence[tuple[ImageSettings, Due]],
-    changes: tuple[Change, ...],
-    *,
-    facts: Facts,
-) -> _Target | Pending | _Stop:
-    if intent.write_back.method != "git":
-        declared = frozenset(
-            id(settings) for settings, state in due if _source_says(intent, settings, state)
-        )
-        return _Target(declared, None, f"Application {intent.application.key}")
-    if intent.write_back.pull_request is not None:
-        # Pushing to the base branch instead would skip the review that was asked for.
-        return _Stop(
-            Reason.SETTINGS_INVALID,
-            "pullRequest is set, and this release cannot open pull requests: nothing is pushed; "
-            "remove pullRequest to have changes pushed without one",
-        )
-    base = base_branch(intent)
-    try:
-        branch = _push_branch(intent, changes)
-    except TemplateFault as fault:
-        return _Stop(Reason.SETTINGS_INVALID, str(fault))
-    files: Mapping[str, FileFact | Failure] | Pending | _Stop
-    files = _read_files(
-        replace(base, branch=branch) if branch else base, target_paths(intent), facts
-    )
-    if branch and isinstance(files, _Stop) and files.reason is Reason.GIT_BRANCH_MISSING:
-        files = _read_files(base, target_paths(intent), facts)
-    if isinstance(files, Pending | _Stop):
-        return files
-    try:
-        path, content = pick_target(intent, files)
-        declared = frozenset(
-            id(settings)
-            for settings, state in due
-            if is_declared(
-                intent,
-                ImageWrite(settings, state.tag, state.live.original),
-                source=_source(intent),
-                content=content,
-                file=path,
-            )
-        )
-    except EditRefused as refusal:
-        return _Stop(refusal.reason, str(refusal))
-    return _Target(declared, GitDestination(base, branch), path)
-
-
-def _push_branch(intent: ApplicationIntent, changes: Sequence[Change]) -> str:
-    """Return the branch to push to; empty = the base branch.
-
-    Raises:
-        TemplateFault: the template fails or gives an empty name.
-    """
-    template = intent.write_back.push_branch
-    if not template:
-        return ""
-    key = intent.application.key
-    name = branch_name(
-        template,
-        namespace=key.namespace,
-        application=key.name,
-        target_key=intent.write_back.target_key,
-        changes=changes,
-    )
-    if not name:
-        raise TemplateFault(f"branch {template!r} gives an empty name", stage="execute")
-    return name
-
-
-def _source_says(intent: ApplicationIntent, settings: ImageSettings, state: Due) -> bool:
-    place = placement_of(intent, settings)
-    return already_set(
-        intent.application.source_at(place.ref) or Source(),
-        settings=settings,
-        application_type=place.application_type,
-        source_type=place.source_type,
-        tag=state.tag,
-        running_repository=repository_text(state.live.original),
-    )
-
-
-# --- the plan -----------------------------------------------------------------------------------
-
-
 def _assemble(
-    intent: ApplicationIntent, states: Sequence[Settled | Due], *, target: _Target, where: str
+    intent: ApplicationIntent, states: Sequence[Settled | Due], *, target: Target, where: str
 ) -> ApplicationPlan:
     decisions: list[Decision] = []
     writes: list[ImageWrite] = []
@@ -409,7 +152,10 @@ def _assemble(
                     change=None,
                 )
             else:
-                decision = replace(decision, written_to=target.name)
+                lost = _lost_override(intent, settings)
+                decision = replace(
+                    decision, written_to=target.name, warnings=(*decision.warnings, *lost)
+                )
                 writes.append(ImageWrite(settings, state.tag, state.live.original))
                 changes.append(_change(settings, state))
         elif state.pin is not None and state.live is not None:
@@ -422,6 +168,26 @@ def _assemble(
         tuple(pins),
         tuple(changes),
         target.destination,
+        shared_names(intent.images, application_type=intent.application_type) if writes else (),
+    )
+
+
+def _lost_override(intent: ApplicationIntent, settings: ImageSettings) -> tuple[str, ...]:
+    """Warn about an override whose original name is not configured and goes with the write."""
+    if intent.application_type is not ApplicationType.KUSTOMIZE:
+        return ()
+    original = lost_original(
+        source_of(intent).kustomize_images or (),
+        image=settings.reference,
+        kustomize_name=settings.target.kustomize_name,
+    )
+    if not original:
+        return ()
+    return (
+        (
+            f"the override of {original} is replaced by one of {settings.reference.full_name}; "
+            f"set manifestTargets.kustomize.name: {original} to keep it"
+        ),
     )
 
 
@@ -446,7 +212,7 @@ def _decision(
         "image": settings.reference.full_name,
         "settings": settings,
         "trace": state.trace,
-        "warnings": settings.warnings,
+        "warnings": (*settings.warnings, *state.warnings),
     }
     if isinstance(state, Settled):
         return Decision(
@@ -474,7 +240,7 @@ def _decision(
 
 def _stopped(
     intent: ApplicationIntent,
-    stop: _Stop,
+    stop: Stop,
     *,
     states: Sequence[Settled | Due] | None = None,
     where: str = "",

@@ -44,7 +44,7 @@ class _GoStruct:
     __slots__ = ()
 
     def __str__(self) -> str:
-        values = (getattr(self, item.name) for item in fields(self))  # type: ignore[arg-type]
+        values = (getattr(self, item.name) for item in fields(self))  # type: ignore[arg-type] # only dataclasses derive from it
         return "{" + " ".join(map(_go_text, values)) + "}"
 
     __repr__ = __str__

@@ -31,7 +31,6 @@ from argocd_image_updater.core.facts import (
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.settings import Problem
 from argocd_image_updater.errors import ConfigError
-from argocd_image_updater.registry.client import RegistryClient
 from argocd_image_updater.registry.credentials.reference import parse_credential_reference
 from argocd_image_updater.registry.metadata import Purpose, describe
 from argocd_image_updater.registry.single_flight import SingleFlight
@@ -41,11 +40,11 @@ if TYPE_CHECKING:
 
     from argocd_image_updater.core.facts import Answer, RegistryQuestion
     from argocd_image_updater.core.reference import ImageReference
-    from argocd_image_updater.registry.authorization import Authorizer
+    from argocd_image_updater.registry.client import RegistryClient
     from argocd_image_updater.registry.credentials.resolver import CredentialResolver
     from argocd_image_updater.registry.endpoint import Credentials, Endpoint
     from argocd_image_updater.registry.endpoints import EndpointTable
-    from argocd_image_updater.registry.traffic import Traffic
+    from argocd_image_updater.registry.network import RegistryNetwork
     from argocd_image_updater.state.facts import FactStore, StoredTag
 
 # Tags per repository and cycle that are checked although nobody asked for them fresh.
@@ -99,14 +98,12 @@ class RegistryEngine:
     def __init__(
         self,
         *,
-        traffic: Traffic,
-        authorizer: Authorizer,
+        network: RegistryNetwork,
         resolver: CredentialResolver,
         store: FactStore,
         unix: Callable[[], float],
     ) -> None:
-        self._traffic = traffic
-        self._authorizer = authorizer
+        self._network = network
         self._resolver = resolver
         self._store = store
         self._unix = unix
@@ -323,11 +320,9 @@ class RegistryEngine:
         if client is None:
             assert self._table is not None, "begin_cycle comes first"
             endpoint = self._table.by_prefix(repository.endpoint)
-            client = self._clients[repository] = RegistryClient(
+            client = self._clients[repository] = self._network.client(
                 endpoint,
                 repository.repository,
-                traffic=self._traffic,
-                authorizer=self._authorizer,
                 credentials=CycleCredentials(self._resolver, endpoint, repository),
             )
         return client

@@ -18,12 +18,10 @@ from argocd_image_updater.core.facts import (
 )
 from argocd_image_updater.core.reference import parse_image
 from argocd_image_updater.core.settings import Problem
-from argocd_image_updater.registry.authorization import Authorizer
 from argocd_image_updater.registry.credentials.resolver import CredentialResolver
 from argocd_image_updater.registry.endpoint_loading import load_table
 from argocd_image_updater.registry.engine import RegistryEngine
-from argocd_image_updater.registry.traffic import Traffic
-from argocd_image_updater.registry.transport import Transport
+from argocd_image_updater.registry.network import RegistryNetwork
 from argocd_image_updater.state.facts import FactStore
 
 pytestmark = pytest.mark.lab("docker-registry")
@@ -46,16 +44,11 @@ class Scene:
     async def cycle(self, *rounds):
         """Run a cycle in a new process, as far as memory goes: answers of all rounds, requests."""
         self.clock += 1
-        transport, seen = Transport(), Counter()
-
-        def observe(exchange):
-            seen[exchange.method] += 1
-
-        traffic = Traffic(transport, observe=observe)
+        seen = Counter()
+        network = RegistryNetwork(observe=lambda exchange: seen.update([exchange.method]))
         store = FactStore.open(self.folder / "facts.db")
         engine = RegistryEngine(
-            traffic=traffic,
-            authorizer=Authorizer(traffic),
+            network=network,
             resolver=CredentialResolver(environ={}, clock=time.monotonic),
             store=store,
             unix=lambda: float(self.clock),
@@ -66,7 +59,7 @@ class Scene:
             for questions in rounds:
                 answers.update(await engine.ask(questions))
         finally:
-            await transport.aclose()
+            await network.aclose()
             store.close()
         seen["GET"] -= 1  # the ping that finds out how to log in
         return answers, +seen
@@ -194,12 +187,11 @@ async def test_a_passing_failure_is_not_kept(scene):
 
 async def test_many_callers_at_once_share_one_flight(scene):
     scene.push("a", 1)
-    transport, seen = Transport(), Counter()
-    traffic = Traffic(transport, observe=lambda exchange: seen.update([exchange.method]))
+    seen = Counter()
+    network = RegistryNetwork(observe=lambda exchange: seen.update([exchange.method]))
     store = FactStore.open(scene.folder / "facts.db")
     engine = RegistryEngine(
-        traffic=traffic,
-        authorizer=Authorizer(traffic),
+        network=network,
         resolver=CredentialResolver(environ={}, clock=time.monotonic),
         store=store,
         unix=time.time,
@@ -208,15 +200,13 @@ async def test_many_callers_at_once_share_one_flight(scene):
     try:
         await asyncio.gather(*(engine.ask([TagListQuestion(scene.key)]) for _ in range(20)))
     finally:
-        await transport.aclose()
+        await network.aclose()
         store.close()
     assert seen == {"GET": 2}
 
 
 def test_an_image_without_a_usable_name_is_a_problem(scene):
-    engine = RegistryEngine(
-        traffic=None, authorizer=None, resolver=None, store=None, unix=time.time
-    )
+    engine = RegistryEngine(network=None, resolver=None, store=None, unix=time.time)
     engine.begin_cycle(scene.table)
     assert isinstance(engine.locate(parse_image("reg.example/Team/App"), "", "argocd"), Problem)
     assert isinstance(engine.locate(parse_image("reg.example/app"), "nonsense", "a"), Problem)

@@ -245,6 +245,29 @@ def test_the_override_file_wins_over_the_parameters():
     assert decision.reason is Reason.UP_TO_DATE
 
 
+def of_itself(tag, **about):
+    wanted = override(with_parameters(tag))
+    return replace(wanted, write_back=replace(wanted.write_back, method="argocd"), **about)
+
+
+def test_the_parameters_of_the_application_are_its_own_declaration():
+    plan = planned(of_itself("1.0.0"), {})
+    assert plan.decisions[0].reason is Reason.WOULD_UPDATE
+    assert plan.decisions[0].current_from == "parameters"
+    assert plan.destination is None
+    assert planned(of_itself("1.1.0"), {}).decisions[0].reason is Reason.UP_TO_DATE
+
+
+def test_parameters_that_ask_for_it_already_need_no_write():
+    wanted = of_itself("1.1.0")
+    running = replace(
+        wanted.application, has_status=True, live_images=("reg.example/team/app:1.0.0",)
+    )
+    plan = planned(replace(wanted, application=running), {})
+    assert plan.decisions[0].reason is Reason.ALREADY_SET
+    assert plan.writes == ()
+
+
 def test_a_push_branch_that_says_it_already_needs_no_write():
     branch = "updates"
     files = {
@@ -357,3 +380,20 @@ def test_a_target_that_does_not_fit_is_an_error_whether_due_or_not():
 def test_the_same_input_gives_the_same_plan():
     files = {VALUES: file("image: {name: reg.example/team/app, tag: 1.0.0}\n")}
     assert planned(intent(), files).decisions == planned(intent(), files).decisions
+
+
+def test_an_override_that_loses_its_original_name_is_warned_of():
+    source = Source(
+        repo_url=GIT, target_revision="main", kustomize_images=("web=reg.example/team/app:1.0.0",)
+    )
+    wanted = of_itself("1.0.0", application_type=ApplicationType.KUSTOMIZE, source_type="Kustomize")
+    application = replace(wanted.application, source=source)
+    (decision,) = planned(replace(wanted, application=application), {}).decisions
+    assert decision.reason is Reason.WOULD_UPDATE
+    assert "kustomize.name: web" in decision.warnings[0]
+
+
+def test_two_images_on_one_parameter_are_warned_of():
+    wanted = of_itself("1.0.0", images=(settings(), replace(settings(), alias="other")))
+    plan = planned(wanted, {})
+    assert "'image.tag' is written by more than one setting" in " ".join(plan.warnings)
