@@ -18,10 +18,13 @@ from argocd_image_updater.core.edits.splices import Splice
 from argocd_image_updater.core.reasons import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from argocd_image_updater.core.edits.content import Style
     from argocd_image_updater.core.edits.yamltext import YamlText
 
-_BLOCK_HEADER = re.compile(r"([|>])([-+0-9]*)([^\r\n]*)")
+_FIRST_INDENT = re.compile(r"[\r\n\x85\u2028\u2029]+( +)[^\s]")
+_HEADER_MARKS = "|>-+0123456789"
 
 
 def scalar(doc: YamlText, at: int, *, value: Scalar, style: Style) -> list[Splice]:
@@ -33,14 +36,13 @@ def scalar(doc: YamlText, at: int, *, value: Scalar, style: Style) -> list[Splic
     if _is_key(doc, at):
         doc.refuse(Reason.AMBIGUOUS, "the value is shared with a key through an anchor", at=at)
     body = value_start(doc, at)
+    untagged = _tag_removal(doc, at, body=body)
     if event.style in {"|", ">"}:
-        kept = _kept_block(doc, at, body=body, value=value, style=style)
-        if kept is not None:
-            return [*_tag_removal(doc, at, body=body), kept]
+        return [*untagged, _block(doc, at, body=body, value=value, style=style)]
     text = _new_text(doc, at, value=value, style=style, body=body)
-    if body == doc.end(at) and event.style not in {"'", '"', "|", ">"}:
-        return [*_tag_removal(doc, at, body=body), _empty_filled(doc, at, text)]
-    return [*_tag_removal(doc, at, body=body), Splice(body, content_end(doc, at, keep=False), text)]
+    if body == doc.end(at) and event.style not in {"'", '"'}:
+        return [*untagged, _empty_filled(doc, at, text)]
+    return [*untagged, Splice(body, doc.end(at), text)]
 
 
 def _is_key(doc: YamlText, at: int) -> bool:
@@ -52,20 +54,17 @@ def _new_text(doc: YamlText, at: int, *, value: Scalar, style: Style, body: int)
     event, flow = doc.events[at], doc.in_flow(at)
     if isinstance(value, Flag) or style.json:
         return scalar_text(value, style=style, flow=flow)
-    if style.canonical and _is_canonical(doc, at, body=body):
-        lines = literal_lines(value) if "\n" in value and not flow else None
-        if lines:
-            pad = doc.eol(body) + " " * (mapping_column(doc, doc.parents[at]) + style.step)
-            return "|-" + "".join(pad + line if line else doc.eol(body) for line in lines)
+    if not style.canonical or doc.text[body : doc.end(at)] != canonical(event.value, flow=flow):
+        return restyled(value, style=event.style or None, flow=flow, old=event.value)
+    parent, rest = doc.parents[at], doc.text[doc.end(at) : doc.line_end(doc.end(at))]
+    lines = literal_lines(value) if "\n" in value else None
+    if lines is None or flow or rest.strip() or not doc.is_mapping(parent):
         return canonical(value, flow=flow)
-    return restyled(value, style=event.style or None, flow=flow, old=event.value)
+    return "|-" + _indented(lines, mapping_column(doc, parent) + style.step, eol=doc.eol(body))
 
 
-def _is_canonical(doc: YamlText, at: int, *, body: int) -> bool:
-    event = doc.events[at]
-    if event.style == "|":
-        return True
-    return doc.text[body : doc.end(at)] == canonical(event.value, flow=doc.in_flow(at))
+def _indented(lines: Sequence[str], indent: int, *, eol: str) -> str:
+    return "".join(eol + " " * indent + line if line else eol for line in lines)
 
 
 def _tag_removal(doc: YamlText, at: int, *, body: int) -> list[Splice]:
@@ -94,21 +93,18 @@ def _empty_filled(doc: YamlText, at: int, text: str) -> Splice:
     return Splice(place, place, f": {text}")  # ``{key}`` or ``{key, other}``
 
 
-def _kept_block(doc: YamlText, at: int, *, body: int, value: Scalar, style: Style) -> Splice | None:
-    """Return a splice that keeps the block style (``|`` or ``>``), None if the value forbids it.
+def _block(doc: YamlText, at: int, *, body: int, value: Scalar, style: Style) -> Splice:
+    """Replace a block scalar: by another one if the value allows it, else on the header's line.
 
     The line break at the block's end is not part of an image's value, so the block gets ``-``.
     """
-    lines = literal_lines(value) if isinstance(value, str) and not style.canonical else None
-    header = _BLOCK_HEADER.match(doc.text, body)
-    if not lines or len(lines) > 1 or header is None:
-        return None
     end, first = content_end(doc, at, keep=False), doc.line_end(body)
-    indent = re.compile(r"[\r\n\x85\u2028\u2029]+( +)\S").match(doc.text, first)
-    if end <= first or indent is None:
-        return None
-    break_ = (
-        doc.text[first : first + 2] if doc.text[first : first + 2] == "\r\n" else doc.text[first]
-    )
-    new = f"{header.group(1)}-{header.group(3)}{break_}{indent.group(1)}{lines[0]}"
-    return Splice(body, end, new)
+    kind, comment = doc.text[body], doc.text[body:first].lstrip(_HEADER_MARKS).rstrip()
+    lines = literal_lines(value) if isinstance(value, str) else None
+    indent = _FIRST_INDENT.match(doc.text, first, end)
+    fits = lines is not None and (len(lines) == 1 or kind == "|")
+    plain = style.canonical and not comment and lines is not None and len(lines) == 1
+    if lines is not None and fits and indent is not None and not plain:
+        rows = _indented(lines, len(indent.group(1)), eol=doc.eol(body))
+        return Splice(body, end, f"{kind}-{doc.text[body:first].lstrip(_HEADER_MARKS)}{rows}")
+    return Splice(body, end, scalar_text(value, style=style) + comment)

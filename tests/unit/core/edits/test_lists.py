@@ -211,3 +211,14 @@ def test_images_of_a_manifest_are_matched_by_position():
     text = APP + "    kustomize:\n      images:\n      - nginx:1 # a\n      - 'redis:6'\n"
     edit = application(text, kind=KUSTOMIZE, kustomize=["nginx:1", "redis:7", "x=y:1"])
     assert edit.content.decode() == text.replace("redis:6", "redis:7") + "      - x=y:1\n"
+
+
+def test_comments_stay_where_a_value_of_several_lines_comes_or_goes():
+    text = 'plugin:\n  env:\n  - name: A\n    value: "1" # why\n'
+    edit = override(text, kind=PLUGIN, plugin=[EnvEntry("A", "two\nlines")])
+    assert edit.content.decode() == text.replace('"1"', '"two\\nlines"')
+    text = "plugin:\n  env:\n  - name: A\n    value: |- # why\n      two\n      lines\n"
+    edit = override(text, kind=PLUGIN, plugin=[EnvEntry("A", " 1")])
+    assert edit.content.decode() == text.replace("|- # why\n      two\n      lines", "' 1' # why")
+    edit = override(text, kind=PLUGIN, plugin=[EnvEntry("A", "one\ntwo")])
+    assert edit.content.decode() == text.replace("two\n      lines", "one\n      two")
