@@ -169,7 +169,7 @@ def _read_entry(node: yaml.Node, *, number: int, file: str) -> RegistryEntry:
         if key not in _READERS:
             raise place.error(key_node, f"unknown key {shorten(key)!r}", hint=_nearest(key))
         values |= _read_value(key, value, place=place)
-    entry = RegistryEntry(**{"name": "", "api_url": "", **values})  # type: ignore[arg-type]
+    entry = RegistryEntry(**{"name": "", "api_url": "", **values})  # type: ignore[arg-type]  # typed by _READERS
     _check_entry(entry, node, place=place)
     return entry
 
