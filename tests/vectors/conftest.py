@@ -5,7 +5,8 @@ The folder of the data files is ``tests/vectors/data`` unless the environment va
 """
 
 import pytest
-from vectors.loading import data_files, runners
+
+from vectors.loading import data_files, load_cases, runners
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -18,8 +19,6 @@ def pytest_generate_tests(metafunc):
     """Parametrise a test that takes ``case`` by its module's ``VECTORS`` (the file's stem)."""
     if "case" not in metafunc.fixturenames:
         return
-    from vectors.loading import load_cases
-
     stem = metafunc.module.VECTORS
     cases = load_cases(stem)
     metafunc.parametrize("case", [pytest.param(case, id=name) for name, case in cases])

@@ -25,9 +25,26 @@ def runners() -> set[str]:
 
 
 def load_cases(stem: str) -> list[tuple[str, dict]]:
-    """Return (id, case) of every case of ``stem``.json; none where the folder lacks the file."""
-    path = data_dir() / f"{stem}.json"
-    if not path.is_file():
+    """Return (id, case) of every case of ``stem``.json; none where the folder lacks the file.
+
+    A file that cannot be read has no cases here either: it fails a test of its own, and the other
+    files are run all the same.
+    """
+    try:
+        cases = read_cases(stem)
+    except (OSError, ValueError, LookupError, TypeError):
         return []
-    cases = json.loads(path.read_text())["cases"]
-    return [(str(case.get("id", index)), case) for index, case in enumerate(cases)]
+    return [(name_of(case, index), case) for index, case in enumerate(cases)]
+
+
+def read_cases(stem: str) -> list[dict]:
+    document = json.loads((data_dir() / f"{stem}.json").read_bytes())
+    cases = document["cases"]
+    if not isinstance(cases, list) or not all(isinstance(case, dict) for case in cases):
+        raise TypeError(f"{stem}.json: cases is not a list of objects")
+    return cases
+
+
+def name_of(case: dict, index: int) -> str:
+    name = case.get("id") or case.get("name")
+    return f"{index}-{name}" if name and isinstance(name, str) else str(index)

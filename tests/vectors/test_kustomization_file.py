@@ -3,79 +3,31 @@
 from argocd_image_updater.core.edits.kustomization import edit_kustomization, kustomize_entry
 from argocd_image_updater.core.edits.result import EditRefused
 from vectors.core_schema import load_documents
+from vectors.flags import is_flagged, rule_of
 
 VECTORS = "kustomization_file"
 
 REFUSED = "refused"
-STANDARD = {
-    "apiVersion": "kustomize.config.k8s.io/v1beta1",
-    "kind": "Kustomization",
-    "resources": ["deployment.yaml"],
-}
-NGINX = [{"name": "nginx", "newTag": "v3"}]
-
-
-def with_images(case, images):
-    return [{**load_documents(case["existing"])[0], "images": images}]
-
-
-def redis_and_db(first):
-    digest = "sha256:" + "b" * 64
-    return [first, {"name": "redis", "newTag": 6}, {"digest": digest, "name": "db"}]
-
-
-# Better results of cases that record a defect, where the note tells them in words.
-BETTER = {
-    # the name stays as it is written
-    "kus-0010": lambda case: with_images(
-        case, [{"name": "index.docker.io/acme/web", "newTag": "1.1"}]
-    ),
-    # only the tag changes, also where the entry is found through its newName
-    "kus-0037": lambda case: with_images(
-        case, redis_and_db({"name": "web", "newName": "ghcr.io/acme/web", "newTag": "1.1"})
-    ),
-    "kus-0039": lambda case: with_images(
-        case, redis_and_db({"name": "web", "newName": "ghcr.io/acme/web", "newTag": "1.1"})
-    ),
-    # nothing to set: nothing is written
-    "kus-0031": lambda case: load_documents(case["existing"]),
-    "kus-0160": lambda case: load_documents(case["existing"]),
-    # an empty list is filled, an empty file counts as an empty kustomization
-    "kus-0051": lambda case: with_images(case, NGINX),
-    "kus-0052": lambda case: with_images(case, NGINX),
-    "kus-0101": lambda _case: [{"images": NGINX}],
-    "kus-0103": lambda _case: [{"images": NGINX}],
-    "kus-0104": lambda _case: [{"images": NGINX}],
-    # other keys of the entry, anchors and merge keys stay
-    "kus-0076": lambda case: with_images(
-        case, [{"name": "nginx", "newTag": "v3", "tagSuffix": "-alpine"}]
-    ),
-    "kus-0081": lambda _case: [{**STANDARD, "images": NGINX, "y": NGINX}],
-    "kus-0082": lambda _case: [{**STANDARD, "images": RENAMED, "y": RENAMED}],
-    "kus-0100": lambda _case: [{**STANDARD, "images": NGINX}],
-    "kus-0122": lambda case: with_images(case, NGINX),
-    "kus-0131": lambda case: with_images(case, NGINX),
-}
-RENAMED = [{"name": "nginx", "newName": "ghcr.io/x/nginx", "newTag": "v3"}]
 
 
 def test_a_kustomization_holds_the_expected_document_after_the_edit(case):
     outcome = edited(case)
-    if case["binding"]:
+    if not is_flagged(case):
         assert outcome == recorded(case)
-    else:
-        assert outcome in (recorded(case), BETTER.get(case["id"], recorded)(case))
+        return
+    rule = rule_of(case, RULES) or nothing_but_the_entries_changed
+    assert outcome == recorded(case) or rule(case, outcome)
 
 
 def edited(case):
     content = case["existing"].encode()
-    entries = [kustomize_entry(text) for text in case["images"]]
     try:
+        entries = [kustomize_entry(text) for text in case["images"]]
         edit = edit_kustomization(content, entries, file="kustomization.yaml")
     except EditRefused:
         return REFUSED
     assert edit.changed == (edit.content != content)
-    if case["binding"] and case["expect"]["unchanged"]:
+    if not is_flagged(case) and not case.get("error") and case["expect"].get("unchanged"):
         assert not edit.changed
     again = edit_kustomization(edit.content, entries, file="kustomization.yaml")
     assert (again.content, again.changed) == (edit.content, False)
@@ -84,3 +36,71 @@ def edited(case):
 
 def recorded(case):
     return REFUSED if case.get("error") else case["expect"]["documents"]
+
+
+def intended(case):
+    """Make the better edit on parsed data: fields of the addressed entries, all else as it was.
+
+    Parsed aliases are one object, so what an anchor shares changes with it.
+    """
+    documents = load_documents(case["existing"]) or [{}]
+    images = list(documents[0].get("images") or [])
+    for text in case["images"]:
+        set_entry(images, **fields_of(text))
+    if case["images"]:
+        documents[0]["images"] = [entry for entry in images if entry]
+    return documents if case["images"] else load_documents(case["existing"])
+
+
+def fields_of(text):
+    """Cut ``[original=]image[:tag][@digest]`` without normalising anything."""
+    left, equals, right = text.partition("=")
+    image, _, digest = (right if equals else text).partition("@")
+    head, slash, last = image.rpartition("/")
+    last, _, tag = last.partition(":")
+    return {
+        "original": left if equals else "",
+        "image": head + slash + last,
+        "newTag": tag,
+        "digest": digest,
+    }
+
+
+def set_entry(images, *, original, image, **tags):
+    name = original or image
+    named = [entry for entry in images if entry and entry.get("name") == name]
+    renamed = [entry for entry in images if entry and entry.get("newName") == image]
+    found = named or ([] if original else renamed)
+    if not found:
+        found = [{"name": name}]
+        images += found
+    for entry in found:
+        entry.update({"newName": image} if original else {})
+        entry.update({key: value for key, value in tags.items() if value})
+        if tags["newTag"] and not tags["digest"]:
+            entry.pop("digest", None)
+
+
+def is_the_intended_edit(case, outcome):
+    return outcome == intended(case)
+
+
+def nothing_but_the_entries_changed(case, outcome):
+    """Invariant of this file: either the addressed fields alone change, or nothing is written."""
+    return outcome in (REFUSED, intended(case))
+
+
+# Words of flagged cases. Whatever weakness they name, the better result is the plain edit.
+RULES = {
+    "normalised away": is_the_intended_edit,
+    "without any image": is_the_intended_edit,
+    "newName is lost": is_the_intended_edit,
+    "section 11": is_the_intended_edit,
+    "null images list": is_the_intended_edit,
+    "unknown keys and tagSuffix": is_the_intended_edit,
+    "anchors on image entries": is_the_intended_edit,
+    "YAML 1.2 directive": is_the_intended_edit,
+    "an empty file could be": is_the_intended_edit,
+    "artefact of the library": is_the_intended_edit,
+    "merge key of the replaced entry": is_the_intended_edit,
+}
