@@ -12,7 +12,7 @@ import shlex
 import shutil
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,11 @@ from argocd_image_updater.cli.console import Console
 from argocd_image_updater.cli.ending import Ending
 from argocd_image_updater.cli.logging import LogOptions, set_up_logging
 from argocd_image_updater.cli.render.diffs import render_destinations
+from argocd_image_updater.cli.render.going_on import (
+    KeptFolder,
+    render_commands,
+    render_kept,
+)
 from argocd_image_updater.cli.render.table import render_report
 from argocd_image_updater.cli.render.terminal import detect_terminal
 from argocd_image_updater.demo.guide import give_demonstration
@@ -29,7 +34,7 @@ from argocd_image_updater.demo.scene import Workspace
 from argocd_image_updater.errors import ConfigError, UpdaterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from argocd_image_updater.controller.standalone import Progress
@@ -54,18 +59,18 @@ class Narrator:
         """Begin the next step."""
         self._steps += 1
         heading = self._console.out_terminal.paint(f"{self._steps}. {title}", "bold")
+        texts = [f"{_INDENT}{line}".rstrip() for line in lines]
         gap = "\n" if self._steps > 1 else ""
-        texts = [f"{_INDENT}{line}" for line in lines]
-        self._console.write(gap + "\n".join([heading, *texts]) + "\n\n")
+        self._console.write(gap + "\n".join([heading, *texts]) + "\n")
 
     def report(self, report: CycleReport) -> None:
         """Show what a run did: the table, then every commit and patch with its differences."""
         terminal = self._console.out_terminal
         parts = (render_report(report, terminal), render_destinations(report, terminal))
-        self._console.write("\n".join(part for part in parts if part))
+        self._console.write("".join(f"\n{part}" for part in parts if part))
 
     def progress(self) -> AbstractContextManager[Callable[[Progress], None] | None]:
-        return self._console.progress()
+        return self._console.progress(dry_run=False)
 
 
 def demo(environ: Mapping[str, str], *, keep: bool) -> int:
@@ -73,24 +78,22 @@ def demo(environ: Mapping[str, str], *, keep: bool) -> int:
     console = _open_console(environ)
     with Ending() as ending, _temporary_workspace(keep=keep) as workspace:
         story = give_demonstration(workspace, Narrator(console), environment=environ)
-        try:
-            reports = ending.run(story)
-        finally:
-            if keep:
-                console.write(_going_on(workspace))
+        reports = ending.run(story)
         if reports is None:
             where = "is kept" if keep else "is removed"
             raise Stopped(f"stopped by a signal; the folder {workspace.folder} {where}")
+        if keep:
+            console.write("\n" + render_kept(_kept(workspace)))
     if not keep:
-        console.write(f"\nThe folder is removed. Keep it with: {_program()} demo --keep\n")
+        console.write(f"\nThe folder is removed; {_program()} demo --keep keeps it.\n")
     return max(map(exit_codes.of_report, reports))
 
 
-def serve(environ: Mapping[str, str], folder: Path) -> int:
+def serve_kept(environ: Mapping[str, str], folder: str) -> int:
     """Serve the registry of a kept demonstration until a signal."""
     console = _open_console(environ)
     with Ending() as ending:
-        ending.run(_serve(Workspace(folder.absolute()), console))
+        ending.run(_serve(Workspace(Path(folder).resolve()), console))
     return exit_codes.OK
 
 
@@ -98,7 +101,7 @@ async def _serve(workspace: Workspace, console: Console) -> None:
     port = workspace.remembered_port()
     async with EmbeddedRegistry(workspace.open_store(), port=port) as registry:
         console.write(f"The registry of {workspace.folder} listens on {registry.url}\n")
-        console.write("until Ctrl-C. In another terminal:\n\n" + _commands(workspace, port=port))
+        console.write("until Ctrl-C. In another terminal:\n\n" + render_commands(_kept(workspace)))
         await asyncio.Event().wait()
 
 
@@ -112,7 +115,8 @@ def _temporary_workspace(*, keep: bool) -> Iterator[Workspace]:
             hint="name a folder that can be written to in TMPDIR",
         ) from error
     try:
-        yield Workspace(folder)
+        with chdir(folder):  # so that what is shown has short names
+            yield Workspace(folder)
     finally:
         if not keep:
             shutil.rmtree(folder)
@@ -130,34 +134,19 @@ def _open_console(environ: Mapping[str, str]) -> Console:
     return console
 
 
-def _going_on(workspace: Workspace) -> str:
-    folder = shlex.quote(str(workspace.folder))
-    try:
-        port = workspace.remembered_port()
-    except ConfigError:  # stopped before anything was laid out
-        return f"\nThe folder {folder} is kept; remove it with: rm -r {folder}\n"
-    serving = _command("its registry, until Ctrl-C; then use another terminal",
-                       [_program(), "demo", "--serve", folder])
-    return f"\nThe folder is kept: {folder}\nGo on with:\n\n{serving}{_commands(workspace, port=port)}"
-
-
-def _commands(workspace: Workspace, *, port: int) -> str:
-    """Return what to try while the registry is served."""
-    program = _program()
-    manifests, state = (shlex.quote(str(path)) for path in (workspace.manifests, workspace.state))
-    places = ["--manifests", manifests, "--state-dir", state]
-    tags = f"http://127.0.0.1:{port}/v2/shop/web/manifests"
-    return "".join(
-        [
-            _command("why web is where it is", [program, "explain web --all", *places]),
-            _command("give web a newer tag", [
-                f"curl -s {tags}/1.5.0 |",
-                "curl -s -X PUT -H 'Content-Type: application/vnd.oci.image.index.v1+json'",
-                f"--data-binary @- {tags}/1.6.0",
-            ]),
-            _command("what a run would write", [program, "plan", *places]),
-            _command("write it", [program, "run --once", *places]),
-            _command("see the commits", ["git", f"--git-dir={shlex.quote(str(workspace.repository))}", "log -p main"]),
-            _command("remove everything", ["rm -r", shlex.quote(str(workspace.folder))]),
-        ]
+def _kept(workspace: Workspace) -> KeptFolder:
+    return KeptFolder(
+        folder=workspace.folder,
+        manifests=workspace.manifests,
+        state=workspace.state,
+        repository=workspace.repository,
+        port=workspace.remembered_port(),
+        program=_program(),
     )
+
+
+def _program() -> str:
+    """Return how to call this program again: by its name where PATH leads to it."""
+    if shutil.which(_PROGRAM) or Path(sys.argv[0]).name != _PROGRAM:
+        return _PROGRAM
+    return shlex.quote(str(Path(sys.argv[0]).absolute()))

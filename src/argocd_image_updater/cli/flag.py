@@ -28,6 +28,7 @@ class Section(StrEnum):
 
 
 RUN, PLAN, EXPLAIN, VERSION, COMPLETION = "run", "plan", "explain", "version", "completion"
+DEMO = "demo"
 CYCLE = frozenset({RUN, PLAN, EXPLAIN})  # commands that evaluate a cycle
 ONLY_RUN = frozenset({RUN})
 

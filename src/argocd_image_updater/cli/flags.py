@@ -10,6 +10,7 @@ from argocd_image_updater.cli.cluster_flags import CLUSTER_FLAGS
 from argocd_image_updater.cli.durations import NS_PER_S
 from argocd_image_updater.cli.flag import (
     COMPLETION,
+    DEMO,
     EXPLAIN,
     ONLY_RUN,
     PLAN,
@@ -100,6 +101,23 @@ _WORK = (
         metavar="DIR",
         path="dir",
         default_note="$XDG_CACHE_HOME/argocd-image-updater",
+    ),
+)
+
+_DEMO = (
+    Flag(
+        "keep",
+        "Keep the folder of the demonstration and print how to go on with it.",
+        kind=Kind.BOOL,
+        default=False,
+        commands=frozenset({DEMO}),
+    ),
+    Flag(
+        "serve",
+        "Serve the registry of a kept folder on the port its manifests name, until Ctrl-C.",
+        commands=frozenset({DEMO}),
+        metavar="DIR",
+        path="dir",
     ),
 )
 
@@ -235,7 +253,7 @@ _OUTPUT = (
 )
 
 
-FLAGS: tuple[Flag, ...] = (*_WORK, *_GIT, *_OUTPUT, *CLUSTER_FLAGS)
+FLAGS: tuple[Flag, ...] = (*_WORK, *_DEMO, *_GIT, *_OUTPUT, *CLUSTER_FLAGS)
 BY_NAME = {flag.name: flag for flag in FLAGS}
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from argocd_image_updater.cli import exit_codes
 from argocd_image_updater.cli.flag import (
     COMPLETION,
+    DEMO,
     EXPLAIN,
     PLAN,
     RUN,
@@ -77,6 +78,19 @@ HELP_OF: dict[str, CommandHelp] = {
                 "explain argocd/guestbook nginx --all --manifests deploy/",
             ),
         ),
+    ),
+    DEMO: CommandHelp(
+        usage="demo [--keep] [--serve DIR]",
+        summary="Show a guided update on this machine, without cluster and network",
+        text="Starts a registry and makes a Git repository in a temporary folder, lays out five "
+        "Applications (one for each strategy and target, one with several sources), runs the main "
+        "job three times and shows what it wrote: the third run writes nothing. Ends by itself and "
+        "leaves nothing behind; needs git.",
+        examples=(
+            ("watch it", "demo"),
+            ("keep the folder, and print how to go on with it", "demo --keep"),
+        ),
+        codes=(exit_codes.OK, exit_codes.USAGE, exit_codes.FAILED),
     ),
     VERSION: CommandHelp(
         usage="version [--short]",
@@ -176,6 +190,7 @@ def _overview() -> str:
             *rows,
             "",
             "Start here:",
+            "  argocd-image-updater demo                    see it work, on this machine only",
             "  argocd-image-updater plan --manifests DIR    what would change, without writing",
             "  argocd-image-updater COMMAND --help          all flags of a command",
             "",

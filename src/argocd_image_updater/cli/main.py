@@ -15,7 +15,7 @@ import click
 
 from argocd_image_updater.cli import exit_codes
 from argocd_image_updater.cli.arguments import UsageError
-from argocd_image_updater.cli.flag import COMPLETION, EXPLAIN, PLAN, RUN, VERSION
+from argocd_image_updater.cli.flag import COMPLETION, DEMO, EXPLAIN, PLAN, RUN, VERSION
 from argocd_image_updater.cli.flags import flags_of
 from argocd_image_updater.cli.help_texts import OVERVIEW, command_help
 from argocd_image_updater.cli.parser import PROGRAM, FlagCommand, Program, unknown_command
@@ -67,6 +67,7 @@ def build_program() -> click.Group:
         FlagCommand(RUN, _run, ignore_extra=True),
         FlagCommand(PLAN, _plan),
         FlagCommand(EXPLAIN, _explain, arguments=(application, image)),
+        FlagCommand(DEMO, _demo),
         FlagCommand(VERSION, _version, ignore_extra=True),
         FlagCommand(COMPLETION, _completion, arguments=(shell,)),
         FlagCommand("help", _help, arguments=(topic,), ignore_extra=True),
@@ -103,6 +104,16 @@ def _explain(*, application: str, image: str | None, **given: Any) -> int:
 
     question = Question(application, image or "", all_tags=bool(given["all"]))
     return explain(_options(EXPLAIN, given), _environ(), question)
+
+
+def _demo(*, keep: bool | None, serve: str | None) -> int:
+    from argocd_image_updater.cli.demo import demo, serve_kept
+
+    if serve is None:
+        return demo(_environ(), keep=bool(keep))
+    if keep:
+        raise UsageError("--keep and --serve exclude each other", command=DEMO)
+    return serve_kept(_environ(), serve)
 
 
 def _version(*, short: bool | None) -> int:

@@ -85,6 +85,22 @@ def test_on_a_terminal_the_table_fits_its_width_and_is_coloured():
     assert max(map(len, table)) <= 100
 
 
+def test_a_table_that_is_too_wide_tells_where_it_wrote_on_lines_of_their_own():
+    text = render_report(full_report(), Terminal(is_tty=True, width=80))
+    assert text.splitlines()[:4] == [
+        "APPLICATION  IMAGE             FROM → TO      REASON",
+        "argocd/shop  ghcr.io/acme/web  1.0.0 → 1.1.0  Updated",
+        "  → https://git.example/shop.git main apps/shop/values.yaml",
+        "argocd/shop  quay.io/acme/db   5              RegistryError",
+    ]
+
+
+def test_a_table_that_fits_the_terminal_keeps_its_last_column():
+    text = render_report(full_report(), Terminal(is_tty=True, width=140))
+    row = next(line for line in text.splitlines() if "Updated" in line)
+    assert row.endswith("https://git.example/shop.git main apps/shop/values.yaml")
+
+
 def test_without_colour_a_terminal_gets_no_escape():
     terminal = Terminal(is_tty=True, width=100, colour=False)
     assert "\x1b" not in render_report(full_report(), terminal)

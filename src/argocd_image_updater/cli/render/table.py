@@ -42,6 +42,7 @@ _OUTCOME_WORDS = {
 }
 _FOLD_ABOVE = 60  # rows that fit on a tall terminal; beyond, up-to-date images are only counted
 _GAP = "  "
+_RICH_GAP = "   "  # between the columns of a table on a terminal
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,18 +142,44 @@ def _headings(terminal: Terminal) -> tuple[str, str, str, str, str]:
 
 
 def _table(rows: Sequence[Row], terminal: Terminal) -> str:
-    return _rich_table(rows, terminal) if terminal.is_tty else _plain_table(rows, terminal)
+    if not terminal.is_tty:
+        return _plain_table(rows, terminal)
+    if _is_too_wide([_headings(terminal), *(row.cells for row in rows)], terminal):
+        return _stacked_table(rows, terminal) or _rich_table(rows, terminal)
+    return _rich_table(rows, terminal)
 
 
 def _plain_table(rows: Sequence[Row], terminal: Terminal) -> str:
-    lines = [_headings(terminal), *(row.cells for row in rows)]
-    widths = [max(len(cells[column]) for cells in lines) for column in range(len(lines[0]))]
-    texts = [
+    texts = _aligned([_headings(terminal), *(row.cells for row in rows)])
+    styles = ["bold", *(STYLE_OF[row.outcome] for row in rows)]
+    return "\n".join(terminal.paint(text, style) for text, style in zip(texts, styles, strict=True))
+
+
+def _stacked_table(rows: Sequence[Row], terminal: Terminal) -> str:
+    """Return a table whose last column stands on lines of its own; empty if that is too wide."""
+    heading, *texts = _aligned([_headings(terminal)[:-1], *(row.cells[:-1] for row in rows)])
+    lines = [(heading, "bold")]
+    for row, text in zip(rows, texts, strict=True):
+        style = STYLE_OF[row.outcome]
+        lines.append((text, style))
+        if row.written_to:
+            lines.append((f"{_GAP}{terminal.arrow} {row.written_to}", style))
+    if max(len(text) for text, _ in lines) > terminal.width:
+        return ""
+    return "\n".join(terminal.paint(text, style) for text, style in lines)
+
+
+def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return [
         _GAP.join(f"{cell:<{width}}" for cell, width in zip(cells, widths, strict=True)).rstrip()
         for cells in lines
     ]
-    styles = ["bold", *(STYLE_OF[row.outcome] for row in rows)]
-    return "\n".join(terminal.paint(text, style) for text, style in zip(texts, styles, strict=True))
+
+
+def _is_too_wide(lines: Sequence[Sequence[str]], terminal: Terminal) -> bool:
+    needed = sum(max(map(len, column)) + len(_RICH_GAP) for column in zip(*lines, strict=True))
+    return needed > terminal.width
 
 
 def _rich_table(rows: Sequence[Row], terminal: Terminal) -> str:
