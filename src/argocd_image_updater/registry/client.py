@@ -9,6 +9,7 @@ Source: the OCI distribution specification 1.1; cases: tests/vectors/data/regist
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.facts import Failure, FailureKind, TagList
@@ -129,6 +130,8 @@ class RegistryClient:
     async def manifest(self, reference: str, *, size_bytes: int = 0) -> Manifest | Failure:
         """Return the manifest under a tag or digest, checked against the digest.
 
+        Under a tag that is the digest which the registry announces, if it does.
+
         size_bytes: what the descriptor promised, 0 = nothing.
         """
         refused = self._refuse(reference)
@@ -145,7 +148,8 @@ class RegistryClient:
         )
         if isinstance(response, Failure):
             return response
-        damaged = self._check(response.body, reference, size_bytes=size_bytes)
+        promised = reference if ":" in reference else response.header("Docker-Content-Digest")
+        damaged = self._check(response.body, promised, size_bytes=size_bytes)
         if damaged:
             return damaged
         digest = reference if ":" in reference else digest_of(response.body)
@@ -247,18 +251,29 @@ class RegistryClient:
         return manifest.digest
 
     def _good(self, response: Response | Failure, subject: str) -> Response | Failure:
-        if isinstance(response, Failure) or is_good(response):
-            return response
-        return self._failure(response, subject)
+        if isinstance(response, Failure):
+            return self._with_identity(response)
+        return response if is_good(response) else self._failure(response, subject)
 
     def _failure(self, response: Response, subject: str) -> Failure:
         unix_now = self._traffic.timing.unix()
-        return read_failure(response, subject=f"{subject} {self._name}", unix_now=unix_now)
+        failure = read_failure(response, subject=f"{subject} {self._name}", unix_now=unix_now)
+        return self._with_identity(failure)
+
+    def _with_identity(self, failure: Failure) -> Failure:
+        """Say in a refusal who asked: without that nobody knows what to correct."""
+        if failure.kind is not FailureKind.DENIED or not isinstance(
+            self._session, RepositorySession
+        ):
+            return failure
+        source = self._session.credentials_source
+        asked = f"credentials {source}" if source else "no credentials"
+        return replace(failure, message=f"{failure.message}; asked with {asked}")
 
     def _check(self, body: bytes, reference: str, *, size_bytes: int) -> Failure | None:
-        """Return why content is not what was asked for; a tag promises nothing."""
-        algorithm, colon, _ = reference.partition(":")
-        if not colon:
+        """Return why content is not what was promised; what is no digest promises nothing."""
+        algorithm, _, _ = reference.partition(":")
+        if not is_digest(reference):
             return None
         if digest_of(body, algorithm) != reference:
             message = f"{self._name} sent other content than {reference}"

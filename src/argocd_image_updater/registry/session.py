@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 from argocd_image_updater.core.facts import Failure, FailureKind
 from argocd_image_updater.registry.answers import UNAUTHORIZED, is_good, read_failure
 from argocd_image_updater.registry.authorization import Authorizer, Grant, Subject
+from argocd_image_updater.registry.endpoint import ANONYMOUS
 from argocd_image_updater.registry.redirects import origin
 from argocd_image_updater.registry.transport import Request, Response
 
@@ -53,6 +54,12 @@ class RepositorySession:
         self._authorizer = authorizer
         self._credentials = credentials
         self._rejected: tuple[Credentials, float] | None = None
+        self._last = ANONYMOUS
+
+    @property
+    def credentials_source(self) -> str:
+        """Where the credentials came from that were used last, empty for none."""
+        return "" if self._last == ANONYMOUS else self._last.source
 
     async def ask(
         self,
@@ -84,6 +91,7 @@ class RepositorySession:
         self, request: Request, credentials: Credentials
     ) -> tuple[Response | Failure, bool]:
         """Return the answer, and whether it means that the credentials were rejected."""
+        self._last = credentials
         subject = Subject(self.api, self._repository, credentials)
         grant = await self._authorizer.grant(subject)
         result = await self._send(request, grant)

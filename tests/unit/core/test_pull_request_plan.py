@@ -1,9 +1,8 @@
 """An Application that asks for pull requests is never pushed to directly."""
 
+from argocd_image_updater.core.reasons import Reason
 from unit.core.resolving import application, resource, run
 from vectors.planning import plan
-
-from argocd_image_updater.core.reasons import Reason
 
 REGISTRY = {"ghcr.io/acme/web": {"tags": ["1.0.0", "1.1.0"]}}
 REQUEST = {"method": "git", "gitConfig": {"pullRequest": {"github": {}}}}
