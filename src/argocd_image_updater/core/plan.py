@@ -65,15 +65,14 @@ def plan_application(
         return typed
     if isinstance(typed, Stop):
         return _stopped(intent, typed)
-    live = running_images(typed, facts=facts, policy=policy)
-    if isinstance(live, Pending):
-        return live
-    if isinstance(live, Stop):
-        return _stopped(typed, live)
-    images, where = live
+    running = running_images(typed, facts=facts, policy=policy)
+    if isinstance(running, Pending):
+        return running
+    if isinstance(running, Stop):
+        return _stopped(typed, running)
     states: list[Settled | Due] = []
     open_questions: set[Question] = set()
-    for settings in typed.images:
+    for settings, images in zip(typed.images, running.lists, strict=True):
         state = decide_image(
             settings,
             images,
@@ -87,7 +86,7 @@ def plan_application(
             states.append(state)
     if open_questions:
         return Pending(frozenset(open_questions))
-    return _finish(typed, _checked(typed, states), where=where, facts=facts)
+    return _finish(typed, _checked(typed, states), where=running.where, facts=facts)
 
 
 def _checked(intent: ApplicationIntent, states: Sequence[Settled | Due]) -> list[Settled | Due]:

@@ -5,6 +5,7 @@ Source of the rules: docs/images.md, docs/standalone.md.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.application import Source
@@ -21,25 +22,40 @@ from argocd_image_updater.core.targets import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from argocd_image_updater.core.due import Policy
     from argocd_image_updater.core.settings import ApplicationIntent, ImageSettings
 
 
+@dataclass(frozen=True, slots=True)
+class Running:
+    """Running images, one list for each configured image, and where they were read.
+
+    With a status all lists are the same. A declaration belongs to one configured image, so two
+    aliases of one image never take each other's tag for theirs.
+    """
+
+    lists: tuple[tuple[ImageReference, ...], ...]
+    where: str
+
+
 def running_images(
     intent: ApplicationIntent, *, facts: Facts, policy: Policy
-) -> tuple[tuple[ImageReference, ...], str] | Pending | Stop:
-    """Return the running images and where they were read, forced ones appended."""
-    forced = [(item.reference, item.kustomize_image) for item in intent.images if item.force_update]
+) -> Running | Pending | Stop:
+    """Return the running images; a forced image that does not run is there without tag."""
     if intent.application.has_status or not policy.declared_counts:
+        forced = [
+            (item.reference, item.kustomize_image) for item in intent.images if item.force_update
+        ]
         running = tuple(parse_image(text) for text in intent.application.live_images)
-        return with_forced(running, forced), "live"
+        return Running((with_forced(running, forced),) * len(intent.images), "live")
     if intent.write_back.method != "git":
         found = [
             declared_in_source(_image_source(intent, item), intent, item) for item in intent.images
         ]
-        return with_forced(tuple(item for item in found if item), forced), "parameters"
-    key = base_branch(intent)
-    files = read_files(key, target_paths(intent), facts)
+        return _declared(intent, found, where="parameters")
+    files = read_files(base_branch(intent), target_paths(intent), facts)
     if isinstance(files, Pending | Stop):
         return files
     try:
@@ -50,7 +66,20 @@ def running_images(
         ]
     except EditRefused as refusal:
         return Stop(refusal.reason, str(refusal))
-    return with_forced(tuple(item for item in found if item), forced), path
+    return _declared(intent, found, where=path)
+
+
+def _declared(
+    intent: ApplicationIntent, found: Sequence[ImageReference | None], *, where: str
+) -> Running:
+    lists = (
+        with_forced(
+            (image,) if image else (),
+            ((item.reference, item.kustomize_image),) if item.force_update else (),
+        )
+        for item, image in zip(intent.images, found, strict=True)
+    )
+    return Running(tuple(lists), where)
 
 
 def _image_source(intent: ApplicationIntent, settings: ImageSettings) -> Source:
