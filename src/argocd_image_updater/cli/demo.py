@@ -8,11 +8,12 @@ closed terminal), the folder is removed after everything that writes to it has e
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 import shutil
 import sys
 import tempfile
-from contextlib import chdir, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,7 @@ class Narrator:
 
 def demo(environ: Mapping[str, str], *, keep: bool) -> int:
     """Tell the story in a temporary folder and return the exit code."""
-    console = _open_console(environ)
+    console, program = _open_console(environ), _program()
     with Ending() as ending, _temporary_workspace(keep=keep) as workspace:
         story = give_demonstration(workspace, Narrator(console), environment=environ)
         reports = ending.run(story)
@@ -83,9 +84,9 @@ def demo(environ: Mapping[str, str], *, keep: bool) -> int:
             where = "is kept" if keep else "is removed"
             raise Stopped(f"stopped by a signal; the folder {workspace.folder} {where}")
         if keep:
-            console.write("\n" + render_kept(_kept(workspace)))
+            console.write("\n" + render_kept(_kept(workspace, program)))
     if not keep:
-        console.write(f"\nThe folder is removed; {_program()} demo --keep keeps it.\n")
+        console.write(f"\nThe folder is removed; {program} demo --keep keeps it.\n")
     return max(map(exit_codes.of_report, reports))
 
 
@@ -101,7 +102,9 @@ async def _serve(workspace: Workspace, console: Console) -> None:
     port = workspace.remembered_port()
     async with EmbeddedRegistry(workspace.open_store(), port=port) as registry:
         console.write(f"The registry of {workspace.folder} listens on {registry.url}\n")
-        console.write("until Ctrl-C. In another terminal:\n\n" + render_commands(_kept(workspace)))
+        console.write(
+            "until Ctrl-C. In another terminal:\n\n" + render_commands(_kept(workspace, _program()))
+        )
         await asyncio.Event().wait()
 
 
@@ -115,11 +118,34 @@ def _temporary_workspace(*, keep: bool) -> Iterator[Workspace]:
             hint="name a folder that can be written to in TMPDIR",
         ) from error
     try:
-        with chdir(folder):  # so that what is shown has short names
+        with _inside(folder):
             yield Workspace(folder)
     finally:
         if not keep:
-            shutil.rmtree(folder)
+            _remove(folder)
+
+
+@contextmanager
+def _inside(folder: Path) -> Iterator[None]:
+    """Work in `folder` for a while, so that what is shown has short names."""
+    try:
+        before = Path.cwd()
+    except OSError:  # somebody removed it; anywhere else is as good
+        before = Path(folder.anchor)
+    os.chdir(folder)
+    try:
+        yield
+    finally:
+        os.chdir(before)
+
+
+def _remove(folder: Path) -> None:
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise ConfigError(
+            f"the folder {folder} could not be removed: {error}", hint="remove it by hand"
+        ) from error
 
 
 def _open_console(environ: Mapping[str, str]) -> Console:
@@ -134,14 +160,14 @@ def _open_console(environ: Mapping[str, str]) -> Console:
     return console
 
 
-def _kept(workspace: Workspace) -> KeptFolder:
+def _kept(workspace: Workspace, program: str) -> KeptFolder:
     return KeptFolder(
         folder=workspace.folder,
         manifests=workspace.manifests,
         state=workspace.state,
         repository=workspace.repository,
         port=workspace.remembered_port(),
-        program=_program(),
+        program=program,
     )
 
 

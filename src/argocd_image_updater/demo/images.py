@@ -11,7 +11,7 @@ import hashlib
 import io
 import json
 import tarfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from argocd_image_updater.demo.store import digest_of
@@ -32,7 +32,7 @@ class DemoImage:
     tag: str
     created: str
     platforms: tuple[str, ...] = ("linux/amd64", "linux/arm64")
-    content: str = field(default="")
+    content: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def _document(media_type: str, value: dict[str, Any]) -> _Content:
 async def _push_blob(session: ClientSession, base: str, content: _Content) -> None:
     async with session.post(f"{base}/blobs/uploads/") as answer:
         _expect(answer.status, _ACCEPTED, base)
-        location = answer.url.join(answer.url.with_path(answer.headers["Location"]))
+        location = answer.url.with_path(answer.headers["Location"])
     target = location.with_query(digest=digest_of(content.body))
     headers = {"Content-Type": "application/octet-stream"}
     async with session.put(target, data=content.body, headers=headers) as answer:
