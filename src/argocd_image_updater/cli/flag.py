@@ -22,6 +22,7 @@ class Section(StrEnum):
     """Headings of the help, in this order."""
 
     WORK = "What to work on"
+    REGISTRIES = "Registries"
     GIT = "Git"
     OUTPUT = "Output and logging"
     CLUSTER = "Accepted for the cluster mode (no effect with --manifests)"

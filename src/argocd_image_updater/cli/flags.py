@@ -61,14 +61,6 @@ _WORK = (
         metavar="NAME",
     ),
     Flag(
-        "registries-conf-path",
-        "Registries configuration. Empty: the built-in registries only.",
-        default="/app/config/registries.conf",  # in the cluster
-        default_note="registries.conf of the manifests",
-        metavar="FILE",
-        path="file",
-    ),
-    Flag(
         "platform",
         "Platform whose images count where an image does not name platforms itself, as "
         "os/arch[/variant].",
@@ -86,7 +78,8 @@ _WORK = (
     ),
     Flag(
         "max-concurrent-apps",
-        "How many Applications are worked on at the same time.",
+        "Accepted, without effect: all Applications are worked on together, and --help of "
+        "registries and repositories...",
         kind=Kind.INT,
         default=10,
         env="MAX_CONCURRENT_APPS",
@@ -101,6 +94,43 @@ _WORK = (
         metavar="DIR",
         path="dir",
         default_note="$XDG_CACHE_HOME/argocd-image-updater",
+    ),
+)
+
+_REGISTRIES = (
+    Flag(
+        "registries-conf-path",
+        "Registries configuration. Empty: the built-in registries only.",
+        default="/app/config/registries.conf",  # in the cluster
+        default_note="registries.conf of the manifests",
+        metavar="FILE",
+        path="file",
+        section=Section.REGISTRIES,
+    ),
+    Flag(
+        "image-credential-sources",
+        "Which sources beside Secrets the pull secrets of images may name, separated by commas: "
+        "env, ext; or none. registries.conf may always name them.",
+        env="IMAGE_UPDATER_IMAGE_CREDENTIAL_SOURCES",
+        metavar="SOURCES",
+        default_note="env,ext while exactly one namespace is watched, as with --manifests",
+        section=Section.REGISTRIES,
+    ),
+    Flag(
+        "shared-secret-namespaces",
+        "Namespaces whose Secrets the images of every Application may name as their pull secret, "
+        "separated by commas.",
+        env="IMAGE_UPDATER_SHARED_SECRET_NAMESPACES",
+        metavar="NAMES",
+        section=Section.REGISTRIES,
+    ),
+    Flag(
+        "credential-program-timeout",
+        "How long a program that prints credentials (ext:) may take.",
+        kind=Kind.DURATION,
+        default=60 * NS_PER_S,
+        env="IMAGE_UPDATER_CREDENTIAL_PROGRAM_TIMEOUT",
+        section=Section.REGISTRIES,
     ),
 )
 
@@ -161,6 +191,15 @@ _GIT = (
         default="app",
         env="GIT_BATCH_COMMITS",
         choices=("app", "resource", "one"),
+        section=Section.GIT,
+    ),
+    Flag(
+        "git-shared-anchors",
+        "What happens to a value in a YAML file that others share through an anchor: it is changed "
+        "for all of them, which plan names, or the write is refused.",
+        default="follow",
+        env="GIT_SHARED_ANCHORS",
+        choices=("follow", "refuse"),
         section=Section.GIT,
     ),
     Flag(
@@ -253,7 +292,7 @@ _OUTPUT = (
 )
 
 
-FLAGS: tuple[Flag, ...] = (*_WORK, *_DEMO, *_GIT, *_OUTPUT, *CLUSTER_FLAGS)
+FLAGS: tuple[Flag, ...] = (*_WORK, *_REGISTRIES, *_DEMO, *_GIT, *_OUTPUT, *CLUSTER_FLAGS)
 BY_NAME = {flag.name: flag for flag in FLAGS}
 
 

@@ -11,11 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from argocd_image_updater.cli.credential_options import (
+    CredentialOptions,
+    read_credential_options,
+)
 from argocd_image_updater.cli.durations import NS_PER_S, format_duration, parse_duration
 from argocd_image_updater.cli.flag import RUN, Flag, Kind, Section
 from argocd_image_updater.cli.flags import flags_of
 from argocd_image_updater.cli.parser import check_value
 from argocd_image_updater.cli.places import default_platform, default_state_dir
+from argocd_image_updater.cli.setting import ORIGIN_DEFAULT, ORIGIN_FLAG, Setting
 from argocd_image_updater.cli.values import parse_environment_bool, parse_environment_int
 from argocd_image_updater.errors import ConfigError
 
@@ -24,15 +29,6 @@ if TYPE_CHECKING:
 
 _SHORT_INTERVAL_NS = 60 * NS_PER_S
 _INT_RANGE = range(-(2**31), 2**31)
-_ORIGIN_FLAG, _ORIGIN_DEFAULT = "flag", "default"
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """The value of one flag; origin is ``flag``, ``default`` or the name of the variable."""
-
-    value: Any
-    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +40,7 @@ class GitOptions:
     sign_off: bool
     message_path: str
     batch_commits: str
+    shared_anchors: str
     allow_local: bool
 
 
@@ -70,6 +67,7 @@ class RunOptions:
     max_concurrent_apps: int
     state_dir: Path
     git: GitOptions
+    credentials: CredentialOptions
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
 
@@ -106,6 +104,7 @@ def read_options(
         max_concurrent_apps=value["max-concurrent-apps"],
         state_dir=_state_dir(value["state-dir"], environ),
         git=_git_options(value),
+        credentials=read_credential_options(settings),
         environment=environ,
         warnings=(*warnings, *_ineffective(settings)),
     )
@@ -120,7 +119,7 @@ def resolve(
     for flag in flags_of(command):
         default = flag.default_for(command)
         if given.get(flag.name) not in (None, ()):
-            settings[flag.name] = Setting(given[flag.name], _ORIGIN_FLAG)
+            settings[flag.name] = Setting(given[flag.name], ORIGIN_FLAG)
             continue
         text = environ.get(flag.env, "") if flag.env else ""
         settings[flag.name], warning = _from_environment(flag, text, default=default)
@@ -130,13 +129,13 @@ def resolve(
 
 def _from_environment(flag: Flag, text: str, *, default: Any) -> tuple[Setting, str]:
     if not text:
-        return Setting(default, _ORIGIN_DEFAULT), ""
+        return Setting(default, ORIGIN_DEFAULT), ""
     try:
         value = _environment_value(flag, text)
     except ValueError as error:
         used = format_duration(default) if flag.kind is Kind.DURATION else str(default).lower()
         return (
-            Setting(default, _ORIGIN_DEFAULT),
+            Setting(default, ORIGIN_DEFAULT),
             f"environment variable {flag.env} is ignored, {used} is used: {error}",
         )
     try:
@@ -189,13 +188,13 @@ def _ineffective(settings: Mapping[str, Setting]) -> tuple[str, ...]:
         for flag in flags_of(RUN)
         if flag.section is Section.CLUSTER
         and flag.name in settings
-        and settings[flag.name].origin == _ORIGIN_FLAG
+        and settings[flag.name].is_flag
     ]
     return (f"without effect together with --manifests: {', '.join(names)}",) if names else ()
 
 
 def _registries_path(setting: Setting) -> str | None:
-    return None if setting.origin == _ORIGIN_DEFAULT else str(setting.value)
+    return None if setting.is_default else str(setting.value)
 
 
 def _checked_platform(text: str) -> str:
@@ -221,5 +220,6 @@ def _git_options(value: Mapping[str, Any]) -> GitOptions:
         sign_off=value["git-commit-sign-off"],
         message_path=value["git-commit-message-path"],
         batch_commits=value["git-batch-commits"],
+        shared_anchors=value["git-shared-anchors"],
         allow_local=value["git-allow-local"] or bool(value["manifests"]),
     )

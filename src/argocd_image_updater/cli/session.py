@@ -58,6 +58,7 @@ def open_session(options: RunOptions) -> AbstractAsyncContextManager[Session]:
             git_sign_off=options.git.sign_off,
             commit_template=read_commit_template(options.git.message_path),
             batch_commits=options.git.batch_commits,
+            refuse_shared_anchors=options.git.shared_anchors == "refuse",
             git_allow_local=options.git.allow_local,
             max_concurrent_apps=options.max_concurrent_apps,
             environment=options.environment,

@@ -71,6 +71,7 @@ class StandaloneOptions:
     git_sign_off: bool = False
     commit_template: str | None = None
     batch_commits: str = "app"
+    refuse_shared_anchors: bool = False
     git_allow_local: bool = True
     max_concurrent_apps: int = 10
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -232,6 +233,7 @@ class StandaloneSession:
             secrets=snapshot.secrets,
             standalone=True,
             default_downgrade=self._options.downgrade,
+            refuse_shared=self._options.refuse_shared_anchors,
         )
 
     def _count(self, exchange: Exchange) -> None:

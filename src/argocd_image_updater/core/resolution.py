@@ -57,7 +57,7 @@ class Context:
 
     controller_namespace: namespace of Argo CD. secrets: for the presence of cosign keys.
     standalone: Applications may come without status. event_filter: keeps the images a registry
-    event is about. default_downgrade: policy where no level names one.
+    event is about. default_downgrade: policy where no level names one. refuse_shared: see `WriteBack`.
     """
 
     controller_namespace: str = "argocd"
@@ -66,6 +66,7 @@ class Context:
     standalone: bool = False
     event_filter: Callable[[ImageReference], bool] | None = None
     default_downgrade: Downgrade = Downgrade.WHEN_EXCLUDED
+    refuse_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,7 +226,7 @@ def _intent(
         application=about.application,
         pattern=ref.name_pattern,
         images=tuple(kept),
-        write_back=placement.write_back,
+        write_back=replace(placement.write_back, refuse_shared=context.refuse_shared),
         source_type=placement.source_type,
         application_type=placement.application_type,
         write_source=placement.write_source,

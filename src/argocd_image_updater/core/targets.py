@@ -155,12 +155,17 @@ def is_declared(
 
 @dataclass(frozen=True, slots=True)
 class TargetEdit:
-    """The new content of the one file of a target."""
+    """The new content of the one file of a target.
+
+    also_changed: paths that change along through an anchor. ignored: paths that name a mapping or
+    list, which is left alone.
+    """
 
     file: str
     content: bytes
     changed: bool
     also_changed: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
 
 
 def edit_target(
@@ -194,11 +199,19 @@ def edit_target(
         assert content is not None
         present = read_kustomization_images(content, file=file)
         edit = edit_kustomization(
-            content, [_kustomize_entry(write, present) for write in writes], file=file
+            content,
+            [_kustomize_entry(write, present) for write in writes],
+            file=file,
+            refuse_shared=intent.write_back.refuse_shared,
         )
     else:
-        edit = edit_helm_values(content, helm_value_writes(writes), file=file)
-    return TargetEdit(file, edit.content, edit.changed, edit.also_changed)
+        edit = edit_helm_values(
+            content,
+            helm_value_writes(writes),
+            file=file,
+            refuse_shared=intent.write_back.refuse_shared,
+        )
+    return TargetEdit(file, edit.content, edit.changed, edit.also_changed, edit.ignored)
 
 
 def merged_source(

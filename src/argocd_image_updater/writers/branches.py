@@ -98,9 +98,11 @@ class _GroupEdit:
         written[path] = edit.content
         self.changed[index] = path
         if edit.also_changed:
-            self.warnings[index] = (
-                f"{path}: through an anchor these change too: {', '.join(edit.also_changed)}"
-            )
+            paths = ", ".join(edit.also_changed)
+            self.warnings[index] = f"{path}: through an anchor these change too: {paths}"
+        if edit.ignored:
+            paths = ", ".join(edit.ignored)
+            self.warnings[index] = f"{path}: left alone, for they hold no single value: {paths}"
 
 
 async def write_branches(

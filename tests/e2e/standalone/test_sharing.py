@@ -151,3 +151,27 @@ def test_status_and_target_disagree_only_what_is_declared_counts_for_writing(sta
     stage.repository(files=stage.values("web", tag="1.1.0"))
     assert stage.run().reasons == {"web": "AlreadySet"}
     assert len(stage.log()) == 1
+
+
+def anchored(stage):
+    name = stage.image()
+    text = f"tags: &tag 1.0.0\nimage:\n  name: {name}\n  tag: *tag\njob:\n  tag: *tag\n"
+    stage.push("1.0.0", "1.1.0")
+    stage.helm("web")
+    stage.repository(files={"web/values.yaml": text.encode()})
+    return text
+
+
+def test_a_value_behind_an_anchor_changes_for_all_and_all_are_named(stage):
+    text = anchored(stage)
+    outcome = stage.run()
+    assert outcome.reasons == {"web": "Updated"}
+    assert stage.file("web/values.yaml") == text.replace("1.0.0", "1.1.0")
+    assert "job.tag" in " ".join(outcome.image("web")["warnings"])
+
+
+def test_a_value_behind_an_anchor_can_be_refused(stage):
+    text = anchored(stage)
+    outcome = stage.run("--git-shared-anchors=refuse")
+    assert outcome.reasons == {"web": "Ambiguous"}
+    assert stage.file("web/values.yaml") == text

@@ -1,0 +1,99 @@
+"""Whose credentials images may use, from flags and environment to typed values.
+
+These settings open doors, so nothing in them is guessed or passed over: a word that is not known is
+an error wherever it was written. Rules: docs/registries.md.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from argocd_image_updater.cli.durations import NS_PER_S, format_duration
+from argocd_image_updater.cli.flags import BY_NAME
+from argocd_image_updater.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from argocd_image_updater.cli.setting import Setting
+
+SOURCES = "image-credential-sources"
+NAMESPACES = "shared-secret-namespaces"
+TIMEOUT = "credential-program-timeout"
+
+NO_SOURCE = "none"
+_SOURCES = ("env", "ext")
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # a Kubernetes label (RFC 1123)
+_LONGEST_TIMEOUT_NS = 3600 * NS_PER_S  # a cycle waits for the program
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialOptions:
+    """What images may name, and how long programs may take.
+
+    image_sources: kinds beside Secrets, None = not said. shared_namespaces: whose Secrets every
+    image may use.
+    """
+
+    image_sources: frozenset[str] | None
+    shared_namespaces: frozenset[str]
+    program_timeout_s: float
+
+
+def read_credential_options(settings: Mapping[str, Setting]) -> CredentialOptions:
+    """Return the options of all flags about credentials.
+
+    Raises:
+        ConfigError: a value cannot be used.
+    """
+    return CredentialOptions(
+        image_sources=_sources(settings[SOURCES]),
+        shared_namespaces=_namespaces(settings[NAMESPACES]),
+        program_timeout_s=_timeout_s(settings[TIMEOUT]),
+    )
+
+
+def _sources(setting: Setting) -> frozenset[str] | None:
+    if setting.is_default:
+        return None
+    words = _words(setting.value)
+    if words == (NO_SOURCE,):
+        return frozenset()
+    for word in words:
+        if word not in _SOURCES:
+            raise ConfigError(
+                f'{_where(SOURCES, setting)}: "{word}" is not a source that can be allowed',
+                hint=f"write {NO_SOURCE} alone, or {' and '.join(_SOURCES)} separated by commas",
+            )
+    return frozenset(words)
+
+
+def _namespaces(setting: Setting) -> frozenset[str]:
+    words = _words(setting.value)
+    for word in words:
+        if not _NAMESPACE.fullmatch(word):
+            raise ConfigError(
+                f'{_where(NAMESPACES, setting)}: "{word}" is not the name of a namespace',
+                hint="write whole names separated by commas; there are no patterns here",
+            )
+    return frozenset(words)
+
+
+def _timeout_s(setting: Setting) -> float:
+    value: int = setting.value
+    if not 0 < value <= _LONGEST_TIMEOUT_NS:
+        raise ConfigError(
+            f"{_where(TIMEOUT, setting)}: {format_duration(value)} is no time a program can have",
+            hint=f"write more than 0 and at most {format_duration(_LONGEST_TIMEOUT_NS)}",
+        )
+    return value / NS_PER_S
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _where(name: str, setting: Setting) -> str:
+    return BY_NAME[name].option if setting.is_flag else f"environment variable {setting.origin}"
