@@ -57,6 +57,7 @@ PARTS = (
     Part("nginx", "nginx", "nginx", "TLS front of Git", "brew install nginx"),
     Part("fcgiwrap", "fcgiwrap", "fcgiwrap", "runs git-http-backend", "brew install fcgiwrap"),
     Part("skopeo", "skopeo", "skopeo", "copies images", "brew install skopeo"),
+    Part("curl", "curl", "curl", "asks registries by hand", "brew install curl"),
     Part("ssh", "ssh", "openssh-client", "Git over SSH", "part of OpenSSH"),
     Part("sshd", "sshd", "openssh-server", "Git over SSH", "part of OpenSSH"),
 )
