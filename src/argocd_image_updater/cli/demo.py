@@ -128,15 +128,19 @@ def _temporary_workspace(*, keep: bool) -> Iterator[Workspace]:
 @contextmanager
 def _inside(folder: Path) -> Iterator[None]:
     """Work in `folder` for a while, so that what is shown has short names."""
-    try:
-        before = Path.cwd()
-    except OSError:  # somebody removed it; anywhere else is as good
-        before = Path(folder.anchor)
+    before = _current_folder()
     os.chdir(folder)
     try:
         yield
     finally:
         os.chdir(before)
+
+
+def _current_folder() -> Path:
+    try:
+        return Path.cwd()
+    except OSError:  # somebody removed it; anywhere else is as good
+        return Path("/")
 
 
 def _remove(folder: Path) -> None:
@@ -175,4 +179,4 @@ def _program() -> str:
     """Return how to call this program again: by its name where PATH leads to it."""
     if shutil.which(_PROGRAM) or Path(sys.argv[0]).name != _PROGRAM:
         return _PROGRAM
-    return shlex.quote(str(Path(sys.argv[0]).absolute()))
+    return shlex.quote(str(_current_folder() / sys.argv[0]))

@@ -115,14 +115,14 @@ def check_manifest(body: bytes, content_type: str, *, name: str, store: ImageSto
     if not isinstance(document, dict):
         raise Refused(400, "MANIFEST_INVALID", "the manifest is not a JSON object")
     media_type = document.get("mediaType", content_type)
-    if media_type not in _IMAGES | _LISTS or media_type != content_type:
+    if media_type != content_type or content_type not in _IMAGES | _LISTS:
         raise Refused(400, "MANIFEST_INVALID", f"{content_type} does not fit this manifest")
-    is_list = media_type in _LISTS
+    is_list = content_type in _LISTS
     has = store.has_manifest if is_list else store.has_blob
     for digest in _parts(document, is_list=is_list):
         if not is_digest(digest) or not has(name, digest):
             raise Refused(404, "MANIFEST_BLOB_UNKNOWN", f"{digest} has not been pushed")
-    return str(media_type)
+    return content_type
 
 
 def _parts(document: dict[str, Any], *, is_list: bool) -> Iterator[Any]:
