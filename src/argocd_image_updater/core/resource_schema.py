@@ -30,6 +30,7 @@ def _exactly_one(*names: str) -> Rule:
     return Rule(
         lambda block: sum(name in block for name in names) == 1,
         f"must have exactly one of {', '.join(names)}",
+        " + ".join(f"(has(self.{name}) ? 1 : 0)" for name in names) + " == 1",
     )
 
 
@@ -63,7 +64,13 @@ IMAGES_VERIFICATION = Block(
         "cosignKey": Block({"secretName": Text(), "key": Text()}, required=("secretName", "key")),
     },
     defaults={"enabled": True},
-    rules=(Rule(_has_key_if_enabled, "needs cosignKey unless enabled is false"),),
+    rules=(
+        Rule(
+            _has_key_if_enabled,
+            "needs cosignKey unless enabled is false",
+            "(has(self.enabled) && !self.enabled) || has(self.cosignKey)",
+        ),
+    ),
 )
 
 _PULL_REQUEST = Block(
@@ -97,7 +104,9 @@ _MANIFEST_TARGETS = Block(
         "kustomize": Block({"name": Text()}, required=("name",)),
         "plugin": Block(
             {"name": _ENV_NAME, "tag": _ENV_NAME, "spec": _ENV_NAME},
-            rules=(Rule(_names_a_variable, "needs spec or name"),),
+            rules=(
+                Rule(_names_a_variable, "needs spec or name", "has(self.spec) || has(self.name)"),
+            ),
         ),
     },
     rules=(_exactly_one(*TARGETS),),
@@ -138,7 +147,14 @@ _APPLICATION_REF = Block(
     },
     required=("namePattern",),
     defaults={"useAnnotations": False},
-    rules=(Rule(_has_images_or_annotations, "needs at least one image, or useAnnotations: true"),),
+    rules=(
+        Rule(
+            _has_images_or_annotations,
+            "needs at least one image, or useAnnotations: true",
+            "(has(self.useAnnotations) && self.useAnnotations)"
+            " || (has(self.images) && self.images.size() > 0)",
+        ),
+    ),
 )
 
 SPEC = Block(

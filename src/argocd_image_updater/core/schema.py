@@ -70,10 +70,14 @@ class MapOf:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """A condition over several fields of a block, checked after defaults are in."""
+    """A condition over several fields of a block, checked after defaults are in.
+
+    cel: the same in the API server's expression language, for the resource's definition.
+    """
 
     holds: Callable[[Mapping[str, Any]], bool]
     message: str
+    cel: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,7 +90,7 @@ def _edit_plan(edit: _FileEdit, file: Path, plan: ApplicationPlan) -> None:
             WriteResult(plan, WriteStatus.UNCHANGED, where, "the manifest says it already")
         )
         return
-    diff = unified_diff(edit.content, content, file=str(file))
+    diff = unified_diff(edit.content, content, file=str(file).lstrip("/"))
     edit.patches.append(PatchRecord(plan.intent.application.key, where, diff))
     edit.results.append(WriteResult(plan, WriteStatus.WOULD_WRITE, where))
     edit.content = content
