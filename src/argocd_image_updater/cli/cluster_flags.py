@@ -6,7 +6,7 @@ environment stay valid from the first release on.
 
 from __future__ import annotations
 
-from argocd_image_updater.cli.flag import ONLY_RUN, Flag, Kind, Section
+from argocd_image_updater.cli.flag import CYCLE, ONLY_RUN, Flag, Kind, Section
 
 _AT_LEAST_ONE = range(1, 2**31)
 _PORTS = range(65536)
@@ -61,6 +61,18 @@ CLUSTER_FLAGS: tuple[Flag, ...] = (
     ),
     _cluster(
         "warmup-cache", "Fill the caches before the first cycle.", kind=Kind.BOOL, default=True
+    ),
+    Flag(
+        "max-concurrent-apps",
+        "Accepted, without effect: Applications are worked on together, and what bounds the work "
+        "is the number of requests to each registry and repository.",
+        kind=Kind.INT,
+        default=10,
+        env="MAX_CONCURRENT_APPS",
+        allowed=_AT_LEAST_ONE,
+        env_allowed=range(1, 101),
+        section=Section.CLUSTER,
+        commands=CYCLE,
     ),
     Flag(
         "max-concurrent-reconciles",

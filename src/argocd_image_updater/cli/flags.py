@@ -20,8 +20,6 @@ from argocd_image_updater.cli.flag import (
     Section,
 )
 
-_AT_LEAST_ONE = range(1, 2**31)
-
 _WORK = (
     Flag(
         "manifests",
@@ -75,16 +73,6 @@ _WORK = (
         default="whenExcluded",
         env="IMAGE_UPDATER_DOWNGRADE",
         choices=("allow", "whenExcluded", "never"),
-    ),
-    Flag(
-        "max-concurrent-apps",
-        "Accepted, without effect: all Applications are worked on together, and --help of "
-        "registries and repositories...",
-        kind=Kind.INT,
-        default=10,
-        env="MAX_CONCURRENT_APPS",
-        allowed=_AT_LEAST_ONE,
-        env_allowed=range(1, 101),
     ),
     Flag(
         "state-dir",

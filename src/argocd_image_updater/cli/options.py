@@ -64,7 +64,6 @@ class RunOptions:
     registries_conf_path: str | None
     platform: str
     downgrade: str
-    max_concurrent_apps: int
     state_dir: Path
     git: GitOptions
     credentials: CredentialOptions
@@ -101,7 +100,6 @@ def read_options(
         registries_conf_path=_registries_path(settings["registries-conf-path"]),
         platform=_checked_platform(value["platform"]),
         downgrade=value["downgrade"],
-        max_concurrent_apps=value["max-concurrent-apps"],
         state_dir=_state_dir(value["state-dir"], environ),
         git=_git_options(value),
         credentials=read_credential_options(settings),
@@ -186,9 +184,7 @@ def _ineffective(settings: Mapping[str, Setting]) -> tuple[str, ...]:
     names = [
         flag.option
         for flag in flags_of(RUN)
-        if flag.section is Section.CLUSTER
-        and flag.name in settings
-        and settings[flag.name].is_flag
+        if flag.section is Section.CLUSTER and flag.name in settings and settings[flag.name].is_flag
     ]
     return (f"without effect together with --manifests: {', '.join(names)}",) if names else ()
 

@@ -60,7 +60,9 @@ def open_session(options: RunOptions) -> AbstractAsyncContextManager[Session]:
             batch_commits=options.git.batch_commits,
             refuse_shared_anchors=options.git.shared_anchors == "refuse",
             git_allow_local=options.git.allow_local,
-            max_concurrent_apps=options.max_concurrent_apps,
+            image_credential_sources=options.credentials.image_sources,
+            shared_secret_namespaces=options.credentials.shared_namespaces,
+            credential_program_timeout_s=options.credentials.program_timeout_s,
             environment=options.environment,
         )
     )

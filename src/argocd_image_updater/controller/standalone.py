@@ -27,6 +27,8 @@ from argocd_image_updater.git.engine import GitEngine
 from argocd_image_updater.git.secrets import MappedSecrets
 from argocd_image_updater.git.settings import GitSettings
 from argocd_image_updater.manifests.store import read_snapshot
+from argocd_image_updater.registry.credentials.program import DEFAULT_TIMEOUT_S
+from argocd_image_updater.registry.credentials.reference import CredentialKind
 from argocd_image_updater.registry.credentials.resolver import (
     CredentialResolver,
     ImageSourcePolicy,
@@ -56,6 +58,7 @@ class StandaloneOptions:
     """Everything a session needs, as plain values.
 
     registries_conf_path: None = the manifests' own, empty = only the built-in registries.
+    image_credential_sources: None = what one watched namespace may. docs/registries.md.
     environment: of the process, for proxies, ``env:`` credentials and what git needs.
     """
 
@@ -73,7 +76,9 @@ class StandaloneOptions:
     batch_commits: str = "app"
     refuse_shared_anchors: bool = False
     git_allow_local: bool = True
-    max_concurrent_apps: int = 10
+    image_credential_sources: frozenset[str] | None = None
+    shared_secret_namespaces: frozenset[str] = frozenset()
+    credential_program_timeout_s: float = DEFAULT_TIMEOUT_S
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -125,7 +130,8 @@ class StandaloneSession:
                 environ=options.environment,
                 clock=time.monotonic,
                 secret_reader=self._secrets.read_data,
-                policy=ImageSourcePolicy.for_watched(frozenset((options.argocd_namespace,))),
+                policy=_image_sources(options),
+                program_timeout_s=options.credential_program_timeout_s,
             ),
             store=self._store,
             unix=time.time,
@@ -238,3 +244,13 @@ class StandaloneSession:
 
     def _count(self, exchange: Exchange) -> None:
         self._exchanges[exchange.host] += 1
+
+
+def _image_sources(options: StandaloneOptions) -> ImageSourcePolicy:
+    """Return what images may name; the folders count as the one namespace that is watched."""
+    usual = ImageSourcePolicy.for_watched(frozenset((options.argocd_namespace,)))
+    sources = options.image_credential_sources
+    return ImageSourcePolicy(
+        kinds=usual.kinds if sources is None else frozenset(map(CredentialKind, sources)),
+        namespaces=options.shared_secret_namespaces,
+    )

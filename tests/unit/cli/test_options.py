@@ -18,10 +18,10 @@ def options(command="run", environ=None, **given):
 
 
 def test_the_flag_beats_the_variable_and_the_variable_the_default():
-    assert options().max_concurrent_apps == 10
-    assert options(environ={"MAX_CONCURRENT_APPS": "7"}).max_concurrent_apps == 7
-    both = options(environ={"MAX_CONCURRENT_APPS": "7"}, max_concurrent_apps=3)
-    assert both.max_concurrent_apps == 3
+    assert options().downgrade == "whenExcluded"
+    assert options(environ={"IMAGE_UPDATER_DOWNGRADE": "never"}).downgrade == "never"
+    both = options(environ={"IMAGE_UPDATER_DOWNGRADE": "never"}, downgrade="allow")
+    assert both.downgrade == "allow"
 
 
 def test_an_empty_variable_counts_as_not_set():
@@ -95,6 +95,46 @@ def test_flags_of_the_cluster_mode_are_named_as_without_effect():
     result = options(metrics_bind_address=":8443", leader_election=False)
     [warning] = result.warnings
     assert "--metrics-bind-address, --leader-election" in warning
+
+
+def test_a_number_of_applications_at_once_is_accepted_and_said_to_have_no_effect():
+    [warning] = options(max_concurrent_apps=3).warnings
+    assert "--max-concurrent-apps" in warning
+
+
+def test_the_sources_of_images_are_unset_named_or_none():
+    assert options().credentials.image_sources is None
+    environ = {"IMAGE_UPDATER_IMAGE_CREDENTIAL_SOURCES": "env, ext"}
+    assert options(environ=environ).credentials.image_sources == {"env", "ext"}
+    assert options(environ=environ, image_credential_sources="none").credentials.image_sources == (
+        frozenset()
+    )
+    assert options(image_credential_sources="").credentials.image_sources == frozenset()
+
+
+def test_an_unknown_source_of_images_is_an_error_that_names_where_it_was_written():
+    with pytest.raises(ConfigError, match='--image-credential-sources: "vault" is not a source'):
+        options(image_credential_sources="env,vault")
+    with pytest.raises(ConfigError, match="variable IMAGE_UPDATER_IMAGE_CREDENTIAL_SOURCES"):
+        options(environ={"IMAGE_UPDATER_IMAGE_CREDENTIAL_SOURCES": "ENV"})
+    with pytest.raises(ConfigError, match='"none" is not a source'):
+        options(image_credential_sources="none,env")
+
+
+def test_shared_namespaces_are_whole_names():
+    shared = options(shared_secret_namespaces="registry, team-a").credentials.shared_namespaces
+    assert shared == {"registry", "team-a"}
+    for text in ("team-*", "Team", "a/b"):
+        with pytest.raises(ConfigError, match="not the name of a namespace"):
+            options(shared_secret_namespaces=text)
+
+
+def test_the_time_of_credential_programs_is_bounded():
+    assert options().credentials.program_timeout_s == 60
+    assert options(credential_program_timeout=SECOND // 2).credentials.program_timeout_s == 0.5
+    for wrong in (0, -SECOND, 3601 * SECOND):
+        with pytest.raises(ConfigError, match="no time a program can have"):
+            options(credential_program_timeout=wrong)
 
 
 def test_local_repositories_are_allowed_with_manifests_only_or_on_request():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Cloud command lines need long under CPU limits.
 DEFAULT_TIMEOUT_S = 60.0
+TIMEOUT_SETTING = "--credential-program-timeout"
 # Enough to explain a failure; the rest is read and dropped.
 ERROR_OUTPUT_LIMIT = 4_096
 # How long a killed process may take to disappear before it is left to the system.
@@ -55,7 +56,7 @@ async def run_program(
     except TimeoutError:
         raise ProgramError(
             f"did not end within {timeout_s:g} s and was killed",
-            hint="raise the time-out of credential programs",
+            hint=f"raise {TIMEOUT_SETTING}",
         ) from None
     finally:
         if process.returncode is None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     SecretReader = Callable[[ObjectKey], Awaitable[Mapping[str, bytes] | None]]
 
-# Name of the setting that says which kinds beside Secrets an image may name.
+# The flags that open what is refused here.
 IMAGE_SOURCES_SETTING = "--image-credential-sources"
 SHARED_NAMESPACES_SETTING = "--shared-secret-namespaces"
 _PROCESS_KINDS = frozenset((CredentialKind.ENV, CredentialKind.EXT))
@@ -163,14 +163,14 @@ class CredentialResolver:
         if reference.kind in _PROCESS_KINDS:
             if reference.kind not in self._policy.kinds:
                 raise ReferenceRefused(
-                    f"images may not name {reference.kind} sources; the operator can allow it with "
-                    f"{IMAGE_SOURCES_SETTING}={reference.kind}"
+                    f"images may not name {reference.kind} sources; the operator can allow it in "
+                    f"{IMAGE_SOURCES_SETTING}"
                 )
         elif reference.namespace not in {namespace, *self._policy.namespaces}:
             raise ReferenceRefused(
                 f"the Secret is in namespace {reference.namespace!r}, the Application in "
-                f"{namespace!r}; move it, or the operator can share it with "
-                f"{SHARED_NAMESPACES_SETTING}"
+                f"{namespace!r}; move it, or the operator can share that "
+                f"namespace in {SHARED_NAMESPACES_SETTING}"
             )
 
     async def _read_once(self, endpoint: Endpoint, reference: CredentialReference) -> str:

@@ -79,7 +79,7 @@ async def test_an_anonymous_endpoint_has_nothing_to_read_again():
 async def test_an_image_may_not_read_the_process_where_there_are_many_tenants():
     answer = await resolver().fetch(ENDPOINT, pull_secret="ENV:TOKEN", namespace="team")
     assert answer.kind is FailureKind.REFUSED
-    assert f"{IMAGE_SOURCES_SETTING}=env" in answer.message
+    assert IMAGE_SOURCES_SETTING in answer.message
 
 
 async def test_one_watched_namespace_is_one_tenant():
