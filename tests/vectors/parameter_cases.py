@@ -18,7 +18,7 @@ def application_of(case: dict) -> Application:
 
 
 def types_of(case: dict, application: Application) -> tuple[str, ApplicationType]:
-    write_back = case["writeback"]
+    write_back = case.get("writeback") or {}
     source_type = source_type_of(
         application,
         kustomization=bool(write_back.get("kustomizeBase")),

@@ -102,29 +102,72 @@ def same_path(ours, recorded):
 def normal(path):
     segments = []
     for segment in path.split("/"):
-        if segment == "..":
+        if segment == ".." and segments and segments[-1] != "..":
             segments.pop()
         elif segment not in ("", "."):
             segments.append(segment)
     return "/".join(segments)
 
 
-def check_write_back(intent, recorded):
-    ours = intent.write_back
-    assert ours.method == recorded["method"]
-    if ours.method == "git" and ours.target_kind is TargetKind.KUSTOMIZATION:
-        assert same_path(ours.target_path, recorded["kustomize_base"])
+def shown_write_back(ours, *, recorded):
+    """Show a write-back in the words that are recorded.
+
+    Paths are equal when they are equal normalised; the target beside a kustomization and a branch
+    that is not configured say nothing.
+    """
+    request = ours.pull_request
+    is_kustomization = ours.method == "git" and ours.target_kind is TargetKind.KUSTOMIZATION
+    shown = {
+        "method": ours.method,
+        "git_repo": ours.repository,
+        "pr_provider": request.provider if request else None,
+        "pr_labels": list(request.labels if request else ()) or None,
+        "git_write_branch": ours.push_branch,
+        "git_branch": recorded.get("git_branch") and ours.base_branch,
+        "kustomize_base": ours.target_path if is_kustomization else "",
+        "target": recorded["target"] if is_kustomization else ours.target_path,
+    }
+    for key in ("kustomize_base", "target"):
+        if same_path(shown[key], recorded[key]):
+            shown[key] = recorded[key]
+    return {key: value for key, value in shown.items() if key in recorded}
+
+
+def shown_intent(intent, *, like, secrets=None):
+    """Show an intent with the keys of a recorded one."""
+    shown = {
+        "selected": True,
+        "ref": intent.pattern,
+        "source_type": intent.source_type,
+        "handled_as": intent.application_type,
+        "write_back": shown_write_back(intent.write_back, recorded=like["write_back"]),
+    }
+    if like["images"] and isinstance(like["images"][0], str):
+        shown["images"] = [image.alias for image in intent.images]
     else:
-        assert recorded["kustomize_base"] == ""
-        assert same_path(ours.target_path, recorded["target"])
-    assert ours.repository == recorded["git_repo"]
-    if "pr_provider" in recorded:
-        assert (ours.pull_request.provider if ours.pull_request else None) == recorded[
-            "pr_provider"
+        namespace = intent.application.key.namespace
+        shown["images"] = [
+            shown_image(image, secrets=secrets or {}, namespace=namespace)
+            for image in intent.images
         ]
-        labels = ours.pull_request.labels if ours.pull_request else ()
-        assert list(labels) == (recorded["pr_labels"] or [])
-    if "git_branch" in recorded:
-        assert ours.push_branch == recorded["git_write_branch"]
-        if recorded["git_branch"]:
-            assert ours.base_branch == recorded["git_branch"]
+    return {key: value for key, value in shown.items() if key in like}
+
+
+def matches_recorded(case, resolution, *, change=None):
+    """Whether one Application came out as recorded; ``change`` makes the better record of it."""
+    if case.get("error"):
+        return is_refused(resolution)
+    expect = case["expect"]
+    if not expect["selected"]:
+        return not resolution.intents
+    if len(resolution.intents) != 1:
+        return False
+    expect = {**expect, "images": lower_keys(expect["images"])}
+    wanted = change(case, expect) if change else expect
+    (intent,) = resolution.intents
+    return shown_intent(intent, like=wanted, secrets=case.get("secrets")) == wanted
+
+
+def is_refused(resolution):
+    """An Application that is left alone, and the reason is told."""
+    return not resolution.intents and bool(resolution.problems)

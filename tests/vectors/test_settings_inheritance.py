@@ -1,52 +1,49 @@
 """Settings merged over resource, reference and image."""
 
-from vectors.resource_cases import check_write_back, lower_keys, resolve_case, shown_image
+from vectors.flags import is_flagged, rule_of
+from vectors.resource_cases import matches_recorded
+from vectors.resource_rules import RULES, closed_or_recorded, resolution_of
 
 VECTORS = "settings_inheritance"
 
-REFUSED = "refused"
-# Better results that the case tells in words; everything else is as recorded.
-BETTER = {
-    "writeBack target 'kustomization.yaml'": REFUSED,
-    "writeBack target 'helmvalues.yaml'": REFUSED,
-    "writeBack target 'helmvalues/x.yaml'": REFUSED,
-    "writeBack default target, path outside": REFUSED,
-    "verification useAnnotations: ref-level verification applies, spec-level does not": {
-        "verify": True,
-        "cosign_key": "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n",
-    },
-}
-# A target that is a directory is of no use: the word alone means the usual file in it.
-OUR_TARGETS = {"writeBack target 'helmvalues:'": "apps/web/values.yaml"}
+BY_ROOT = "helmvalues:/"
 
 
 def test_settings_are_merged_field_by_field(case):
-    resolution = resolve_case(case, [case["app"]], secrets=case["secrets"])
-    better = BETTER.get(case["name"]) if "deviation" in case else None
-    if case.get("error") or better == REFUSED:
-        assert not resolution.intents
+    resolution = resolution_of(case)
+    accepted = matches_recorded(case, resolution, change=with_the_usual_values_file)
+    if is_flagged(case) and not accepted:
+        rule = rule_of(case, RULES) or closed_or_recorded
+        accepted = rule(case, resolution)
+    assert accepted, resolution
+    if case.get("error"):
         assert any(not problem.quiet for problem in resolution.problems)
-        return
-    expect = case["expect"]
-    if not expect["selected"]:
-        assert not resolution.intents
-        return
-    [intent] = resolution.intents
-    assert intent.pattern == expect["ref"]
-    assert intent.source_type == expect["source_type"]
-    assert intent.application_type == expect["handled_as"]
-    recorded = expect["write_back"]
-    target = OUR_TARGETS.get(case["name"], recorded["target"])
-    check_write_back(intent, recorded | {"target": target})
-    namespace = intent.application.key.namespace
-    ours = [
-        shown_image(image, secrets=case["secrets"], namespace=namespace) for image in intent.images
-    ]
-    assert ours == [image | (better or {}) for image in lower_keys(expect["images"])]
+
+
+def with_the_usual_values_file(case, expect):
+    """A target that is a directory is of no use: the word alone means the usual file in it."""
+    write_back = expect["write_back"]
+    if write_back["method"] != "git" or configured_target(case) not in ("helmvalues:", BY_ROOT):
+        return expect
+    target = f"{write_back['target']}/values.yaml"
+    kind = {"source_type": "Helm", "handled_as": "helm"}
+    return {**expect, **kind, "write_back": {**write_back, "target": target}}
+
+
+def configured_target(case):
+    spec = case["cr"]["spec"]
+    ref = next((ref for ref in spec["applicationRefs"] if is_recorded(case, ref)), {})
+    configs = (level.get("writeBackConfig") or {} for level in (ref, spec))
+    targets = ((one.get("gitConfig") or {}).get("writeBackTarget") for one in configs)
+    return next((one for one in targets if one is not None), "")
+
+
+def is_recorded(case, ref):
+    return ref["namePattern"] == case["expect"].get("ref")
 
 
 def test_every_setting_tells_where_it_came_from(case):
-    resolution = resolve_case(case, [case["app"]], secrets=case["secrets"])
+    resolution = resolution_of(case)
     for image in (image for intent in resolution.intents for image in intent.images):
         assert set(image.origins) == {
             "reference",
