@@ -187,13 +187,8 @@ def _render(override: _Override | None, *, wanted: _Wanted) -> str:
     original = _written_original(override, wanted=wanted) if override else wanted.kustomize_name
     repository = image.full_name
     if not original:
-        repository = wanted.running_repository or _spelling(override, wanted=wanted)
+        # COMPAT: without a running image the normalised name, whatever an override says
+        # (set_kustomize_image.json).
+        repository = wanted.running_repository or repository
     suffix = image.full.removeprefix(image.full_name)
     return f"{original}={repository}{suffix}" if original else f"{repository}{suffix}"
-
-
-def _spelling(override: _Override | None, *, wanted: _Wanted) -> str:
-    """Keep the spelling of an override that names the same repository in other words."""
-    image = wanted.image
-    same = override and (override.registry, override.name) == (image.registry, image.name)
-    return override.repository if override and same else image.full_name

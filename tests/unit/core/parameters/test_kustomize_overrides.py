@@ -42,10 +42,10 @@ def test_the_spelling_of_the_running_image_is_written():
     assert kustomize_already_set(written, image=image, running_repository=running)
 
 
-def test_the_spelling_of_an_override_of_the_same_repository_is_kept():
+def test_without_a_running_image_the_normalised_name_is_written():
     image = parse_image("docker.io/library/redis:7.2")
     images = ("docker.io/library/redis:7.0",)
-    assert set_kustomize(images, image=image) == ("docker.io/library/redis:7.2",)
+    assert set_kustomize(images, image=image) == ("docker.io/redis:7.2",)
 
 
 def test_a_renamed_override_counts_as_already_set():
