@@ -36,6 +36,7 @@ from argocd_image_updater.core.strategy import (
     dated_by_position,
     eligible,
     explain,
+    newest,
     select,
 )
 
@@ -205,10 +206,14 @@ def _choose_listed(
 
 @dataclass(frozen=True, slots=True)
 class _Images:
-    """What is known of the kept tags: candidates, and those that hold no usable image."""
+    """What is known of the kept tags: candidates, and those that hold no usable image.
+
+    moved: how many turned out to be other images than was remembered.
+    """
 
     candidates: Mapping[str, Candidate]
     dropped: Mapping[str, str]
+    moved: int = 0
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -256,10 +261,13 @@ def _choose_newest(
             ignore_tags=settings.ignore_tags,
             trace=trace,
         )
-    unread = frozenset(
-        question
-        for tag in {selection.chosen.name, *(set(current) & set(kept))}
-        if (question := MetadataQuestion(repository, tag, platforms, fresh=True)) not in facts
+    unread = _unread(
+        images.candidates,
+        chosen=selection.chosen.name,
+        current=set(current) & set(kept),
+        moved=images.moved,
+        question=lambda tag: MetadataQuestion(repository, tag, platforms, fresh=True),
+        facts=facts,
     )
     if unread:
         return Pending(unread)
@@ -286,10 +294,15 @@ def _read_images(
     candidates: dict[str, Candidate] = {}
     dropped: dict[str, str] = {}
     incomplete: NoChoice | None = None
+    moved = 0
     for tag in kept:
         question = MetadataQuestion(repository, tag, platforms)
+        remembered = facts.get(question)
         answer = facts.get(MetadataQuestion(repository, tag, platforms, fresh=True))
-        answer = facts.get(question) if answer is None else answer
+        if answer is None:
+            answer = remembered
+        elif remembered is not None and answer != remembered:
+            moved += 1
         if answer is None:
             missing.add(question)
         elif isinstance(answer, TagMetadata):
@@ -300,7 +313,29 @@ def _read_images(
             incomplete = incomplete or _incomplete(tag, answer)
     if missing:
         return Pending(frozenset(missing))
-    return incomplete or _Images(candidates, dropped)
+    return incomplete or _Images(candidates, dropped, moved)
+
+
+def _unread(
+    candidates: Mapping[str, Candidate],
+    *,
+    chosen: str,
+    current: set[str],
+    moved: int,
+    question: Callable[[str], Question],
+    facts: Facts,
+) -> frozenset[Question]:
+    """Return what must still be read afresh: the running tags and the newest candidate.
+
+    The more tags have moved since they were read, the more of the next newest are read along: so a
+    repository in which all of them moved takes a few rounds, not one for each tag.
+    """
+    if question(chosen) in facts:
+        leading = [chosen]
+    else:
+        leading = [item.name for item in newest(candidates.values(), max(1, moved**2))]
+    questions = (question(tag) for tag in {*leading, *current})
+    return frozenset(item for item in questions if item not in facts)
 
 
 def _choose_digest(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from heapq import nlargest
 from typing import TYPE_CHECKING, Literal
 
 from argocd_image_updater.core.candidates import Candidate, dated_by_position, eligible
@@ -36,6 +37,7 @@ __all__ = [
     "eligible",
     "explain",
     "is_older",
+    "newest",
     "parse_strategy",
     "select",
 ]
@@ -149,6 +151,11 @@ def _build_order(candidate: Candidate) -> tuple[bool, int, str]:
     """Return the sort key of strategy newest-build, oldest first."""
     created_ns = candidate.created_ns
     return (created_ns is not None, created_ns or 0, candidate.name)
+
+
+def newest(candidates: Iterable[Candidate], count: int) -> list[Candidate]:
+    """Return the candidates that strategy newest-build would choose first, in that order."""
+    return nlargest(count, candidates, key=_build_order)
 
 
 def _version_order(version: Version | None, name: str) -> tuple[object, ...]:

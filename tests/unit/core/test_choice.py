@@ -102,6 +102,23 @@ def test_newest_build_reads_the_chosen_and_the_running_tag_afresh():
     assert result.chosen.name == "a"
 
 
+@pytest.mark.parametrize("now", [Failure(FailureKind.NOT_FOUND, "404"), TagMetadata("sha256:z", 0)])
+def test_many_tags_that_moved_since_they_were_remembered_take_few_rounds(now):
+    tags = tuple(f"t{number:04}" for number in range(1000))
+    facts = {LIST: TagList(tags)}
+    facts |= {metadata(tag): TagMetadata("sha256:old", at) for at, tag in enumerate(tags, 1)}
+    wanted = settings(strategy=Strategy.NEWEST_BUILD)
+    rounds = 0
+    while isinstance(result := made(wanted, facts), Pending):
+        rounds += 1
+        for question in result.questions:
+            kept = question.tag == "t0000"
+            facts[question] = facts[metadata(question.tag)] if kept else now
+    assert isinstance(result, Choice)
+    assert result.chosen.name == "t0000"
+    assert rounds <= 8
+
+
 @pytest.mark.parametrize(
     ("kind", "reason"),
     [
