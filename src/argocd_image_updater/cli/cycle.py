@@ -38,7 +38,7 @@ async def run_cycle(
     with console.progress(dry_run=options.dry_run) as line:
         grace_s = 0.0 if options.dry_run else GRACE_S
         report = await stop.finish(session.run_cycle(progress=line), grace_s=grace_s)
-    if not report.by_resource:
+    if not (report.by_resource or report.problems):  # a broken one is a problem that is told
         _LOG.warning("no ImageUpdater was found in %s", ", ".join(map(str, options.manifests)))
     return report
 

@@ -23,8 +23,8 @@ from argocd_image_updater.cli.flag import (
 _WORK = (
     Flag(
         "manifests",
-        "Folder with the YAML files to work on: ImageUpdater, Application, Secret, ConfigMap and "
-        "registries.conf. May be given several times.",
+        "Folder with the YAML files to work on, or one such file: ImageUpdater, Application, "
+        "Secret, ConfigMap and registries.conf. May be given several times.",
         kind=Kind.LIST,
         default=(),
         metavar="DIR",

@@ -41,7 +41,7 @@ from argocd_image_updater.state.facts import FactStore
 from argocd_image_updater.writers.manifest_files import write_manifest_files
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
     from argocd_image_updater.core.application import ObjectKey
@@ -206,7 +206,7 @@ class StandaloneSession:
             report,
             requests={name: count for name, count in requests.items() if count},
             duration_s=time.monotonic() - started,
-            warnings=(*table.warnings, *report.warnings),
+            warnings=(*table.warnings, *report.warnings, *_selecting_nothing(report)),
         )
 
     def _read(self) -> tuple[Snapshot, EndpointTable]:
@@ -244,6 +244,16 @@ class StandaloneSession:
 
     def _count(self, exchange: Exchange) -> None:
         self._exchanges[exchange.host] += 1
+
+
+def _selecting_nothing(report: CycleReport) -> Iterator[str]:
+    """Name resources without any Application: among files that is a slip, not a normal state."""
+    for key, counters in report.by_resource.items():
+        if not counters.applications and not counters.errors:
+            yield (
+                f"ImageUpdater {key} selects no Application with images: compare namePattern and "
+                f"labels, and the namespace, which must be {key.namespace}"
+            )
 
 
 def _image_sources(options: StandaloneOptions) -> ImageSourcePolicy:

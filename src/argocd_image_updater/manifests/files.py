@@ -38,16 +38,20 @@ def find_files(folders: Sequence[Path]) -> FoundFiles:
     seen: set[Path] = set()
     for folder in folders:
         if folder.is_file():
-            found.manifests.append(folder)
+            _list_of(found, folder).append(folder)
             continue
         if not folder.is_dir():
-            raise ConfigError(f"manifests: there is no folder {folder}")
+            raise ConfigError(
+                f'manifests: there is no folder or file "{folder}"',
+                hint=f"correct --manifests; it was looked for in {Path.cwd()}"
+                if not folder.is_absolute()
+                else "correct --manifests",
+            )
         root = folder.resolve()
         for path in _walk(folder, found.warnings):
             if not _accept(path, root, seen=seen, warnings=found.warnings):
                 continue
-            kept = found.registries if path.name == REGISTRIES_FILE else found.manifests
-            kept.append(path)
+            _list_of(found, path).append(path)
             if len(found.manifests) > FILE_COUNT_LIMIT:
                 raise ConfigError(f"manifests: more than {FILE_COUNT_LIMIT} files in {folder}")
     return found
@@ -67,6 +71,10 @@ def read_text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigError(f"{path}:{line}: is not UTF-8") from None
+
+
+def _list_of(found: FoundFiles, path: Path) -> list[Path]:
+    return found.registries if path.name == REGISTRIES_FILE else found.manifests
 
 
 def _walk(folder: Path, warnings: list[str]) -> Iterator[Path]:

@@ -48,6 +48,12 @@ def test_nothing_to_write_is_said():
     assert render_plan(current, Terminal()).startswith("Nothing to write.\n\n1 application")
 
 
+def test_an_image_that_is_passed_over_is_told_with_its_reason():
+    skipped = report(decision(Reason.NOT_LIVE), decision(Reason.UP_TO_DATE), dry_run=True)
+    [line] = [line for line in render_plan(skipped, Terminal()).splitlines() if "argocd/" in line]
+    assert ": NotLive: " in line
+
+
 def test_a_difference_is_coloured_line_by_line():
     lines = paint_diff(DIFF, COLOUR).splitlines()
     assert lines[0] == "\x1b[1m--- a/apps/shop/values.yaml\x1b[0m"

@@ -38,7 +38,7 @@ def test_a_plain_table_has_one_full_line_per_image():
 def test_what_failed_is_told_with_field_path_and_hint():
     text = render_report(full_report(), PLAIN)
     assert "argocd/shop quay.io/acme/db: RegistryError: the image ends as RegistryError\n" in text
-    assert "  hint: the next cycle tries again\n" in text
+    assert "the next cycle tries again\n" in text
     assert (
         "ImageUpdater argocd/updater spec.applicationRefs[0].images[0].commonUpdateSettings."
         "forceUpdate: SettingsInvalid: forceUpdate must be a boolean\n"
@@ -93,6 +93,25 @@ def test_a_table_that_is_too_wide_tells_where_it_wrote_on_lines_of_their_own():
         "  → https://git.example/shop.git main apps/shop/values.yaml",
         "argocd/shop  quay.io/acme/db   5              RegistryError",
     ]
+
+
+def test_on_a_narrow_terminal_the_change_has_a_line_of_its_own_and_no_word_is_broken():
+    tags = "2026-01-05-nightly", "2026-01-12-nightly"
+    told = report(
+        decision(old=tags[0], new=tags[1], written_to="values.yaml"),
+        decision(Reason.UP_TO_DATE, old=tags[0], new=tags[0]),
+    )
+    table, summary = render_report(told, Terminal(is_tty=True, width=45)).split("\n\n")
+    assert table.splitlines() == [
+        "APPLICATION  IMAGE             REASON",
+        "argocd/shop  ghcr.io/acme/web  Updated",
+        "  2026-01-05-nightly → 2026-01-12-nightly",
+        "  → values.yaml",
+        "argocd/shop  ghcr.io/acme/web  UpToDate",
+        "  2026-01-05-nightly",
+    ]
+    assert max(map(len, summary.splitlines())) <= 45
+    assert " ".join(summary.split()) == summary_line(told)
 
 
 def test_a_table_that_fits_the_terminal_keeps_its_last_column():

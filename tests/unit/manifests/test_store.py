@@ -289,8 +289,17 @@ def test_no_registries_file_is_nothing(folder):
 
 
 def test_a_folder_that_is_not_there_is_an_error(folder):
-    with pytest.raises(ConfigError, match="no folder"):
+    with pytest.raises(ConfigError, match="no folder or file"):
         read_snapshot([folder / "missing"])
+
+
+def test_single_files_are_read_by_their_name(folder):
+    app = write(folder, "apps/web.yaml", APPLICATION.format(name="web"))
+    conf = write(folder, "elsewhere/registries.conf", "registries: []")
+    snapshot = read_snapshot([app, conf])
+    assert [item.key.name for item in snapshot.applications] == ["web"]
+    assert snapshot.registries_conf == ("registries: []", str(conf))
+    assert not snapshot.problems
 
 
 def test_links_are_not_followed_out_of_the_folder(folder):

@@ -17,7 +17,7 @@ HINT_OF: dict[Reason, str] = {
     Reason.CONSTRAINT_INVALID: "correct the tag part of imageName; a word such as latest needs "
     "the strategy digest",
     Reason.CONSTRAINT_MISSING: "the strategy digest needs the tag to follow in imageName",
-    Reason.SETTINGS_INVALID: "correct the named field",
+    Reason.SETTINGS_INVALID: "correct what is named",
     Reason.SECRET_REFUSED: "put the Secret into the Application's namespace, or configure the "
     "credentials for the registry",
     Reason.TARGET_MISMATCH: "use the manifestTargets of the Application's type",
@@ -27,7 +27,8 @@ HINT_OF: dict[Reason, str] = {
     Reason.AMBIGUOUS: "name the place exactly, or make it one of its own",
     Reason.SOURCE_UNSUPPORTED: "only Helm, Kustomize and Plugin sources can be updated",
     Reason.METADATA_INCOMPLETE: "nothing is chosen from a partial view; the next cycle tries again",
-    Reason.REGISTRY_ERROR: "the next cycle tries again",
+    Reason.REGISTRY_ERROR: "check that the registry can be reached from here; the next cycle "
+    "tries again",
     Reason.REPOSITORY_UNKNOWN: "check the spelling and the credentials: many registries hide what "
     "one may not see",
     Reason.RATE_LIMITED: "give credentials, set a limit for the registry, or raise the interval",
@@ -35,11 +36,14 @@ HINT_OF: dict[Reason, str] = {
     Reason.CREDENTIALS_UNAVAILABLE: "check the Secret, variable or script that holds the "
     "credentials",
     Reason.VERIFICATION_FAILED: "sign the image with the expected key, or correct the key",
-    Reason.GIT_UNREACHABLE: "the next cycle tries again",
+    Reason.GIT_UNREACHABLE: "check that the repository can be reached from here; the next cycle "
+    "tries again",
     Reason.GIT_AUTH_FAILED: "check the credentials of the Git repository",
-    Reason.GIT_BRANCH_MISSING: "set gitConfig.branch to an existing branch",
+    Reason.GIT_BRANCH_MISSING: "correct the address of the repository, or set gitConfig.branch to "
+    "a branch that exists",
     Reason.PUSH_REJECTED: "allow the push, or write to another branch or a pull request",
     Reason.WRITE_FAILED: "see the message",
+    Reason.INTERNAL_ERROR: "please report the message; other images are not affected",
 }
 
 

@@ -55,8 +55,7 @@ async def run_program(
             status = await process.wait()
     except TimeoutError:
         raise ProgramError(
-            f"did not end within {timeout_s:g} s and was killed",
-            hint=f"raise {TIMEOUT_SETTING}",
+            f"did not end within {timeout_s:g} s ({TIMEOUT_SETTING}) and was killed"
         ) from None
     finally:
         if process.returncode is None:
