@@ -30,11 +30,15 @@ class FailureKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a question has no answer. The message is for people and holds no secret."""
+    """Why a question has no answer. The message is for people and holds no secret.
+
+    of_content: it follows from bytes that were checked against their digest, so it holds for ever.
+    """
 
     kind: FailureKind
     message: str
     retry_after_s: float | None = None
+    of_content: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

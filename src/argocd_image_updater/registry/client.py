@@ -156,7 +156,8 @@ class RegistryClient:
         try:
             return parse_manifest(response.body, response.header("Content-Type"), digest=digest)
         except ManifestError as error:
-            return self._unusable(response, f"{subject} {self._name}: {error}")
+            failure = self._unusable(response, f"{subject} {self._name}: {error}")
+            return replace(failure, of_content=is_digest(reference))
 
     async def config(self, descriptor: Descriptor) -> ImageConfig | Failure:
         """Return the image config that a manifest names."""
@@ -167,7 +168,7 @@ class RegistryClient:
             return parse_config(body)
         except ManifestError as error:
             message = f"config {descriptor.digest} of {self._name}: {error}"
-            return Failure(FailureKind.UNUSABLE, message)
+            return Failure(FailureKind.UNUSABLE, message, of_content=True)
 
     async def blob(
         self, digest: str, *, size_bytes: int = 0, max_bytes: int = MAX_BLOB_BYTES

@@ -299,7 +299,7 @@ class RegistryEngine:
                 records = [
                     (digest, slot, images.answers[tag])
                     for tag, digest in learned.items()
-                    if tag in images.answers
+                    if tag in images.answers and _lasts(images.answers[tag])
                 ]
                 images.digests.clear()
                 await asyncio.to_thread(
@@ -333,6 +333,11 @@ class RegistryEngine:
         api_url = self._table.by_prefix(repository.endpoint).api_url
         parts = (api_url, repository.repository, repository.namespace, repository.credentials)
         return " ".join(parts).rstrip()
+
+
+def _lasts(image: TagMetadata | Failure) -> bool:
+    """Tell whether an answer holds for its digest for ever; a part that is gone may come back."""
+    return isinstance(image, TagMetadata) or image.of_content
 
 
 def _slot(platforms: tuple[str, ...], purpose: Purpose) -> str:

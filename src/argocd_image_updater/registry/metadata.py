@@ -207,13 +207,14 @@ def _of_part(failure: Failure) -> Failure:
 
 
 def _unusable(digest: str, why: str) -> Failure:
-    return Failure(FailureKind.UNUSABLE, f"{digest}: {why}")
+    return Failure(FailureKind.UNUSABLE, f"{digest}: {why}", of_content=True)
 
 
 def _no_platform(wish: _Wish, found: tuple[Platform | None, ...]) -> Failure:
     shown = sorted({_platform_text(platform) for platform in found})[:MAX_CHILDREN]
     wanted = ", ".join(wish.platforms) or "any image"
-    return Failure(FailureKind.NO_PLATFORM, f"wanted {wanted}, found {', '.join(shown)}")
+    message = f"wanted {wanted}, found {', '.join(shown)}"
+    return Failure(FailureKind.NO_PLATFORM, message, of_content=True)
 
 
 def _platform_text(platform: Platform | None) -> str:

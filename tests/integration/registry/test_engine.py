@@ -185,6 +185,26 @@ async def test_a_passing_failure_is_not_kept(scene):
     assert seen == {"HEAD": 1}, "what a digest holds is known, also when it is of no use"
 
 
+async def test_a_part_that_comes_back_makes_the_image_usable_again(scene):
+    scene.push("a", 1)
+    scene.push("b", 27)
+    configs = [
+        path
+        for path in scene.distribution.folder.rglob("blobs/sha256/*/*/data")
+        if b"2024-01-27" in path.read_bytes()[:10_000]
+    ]
+    (config,) = configs
+    content = config.read_bytes()
+    config.unlink()
+    answers, _ = await scene.cycle(scene.images("ab"))
+    gone = answers[scene.images("b")[0]]
+    assert isinstance(gone, Failure)
+    assert gone.kind is FailureKind.UNUSABLE
+    config.write_bytes(content)
+    answers, _ = await scene.cycle(scene.images("ab"))
+    assert isinstance(answers[scene.images("b")[0]], TagMetadata)
+
+
 async def test_many_callers_at_once_share_one_flight(scene):
     scene.push("a", 1)
     seen = Counter()
