@@ -43,6 +43,9 @@ _OUTCOME_WORDS = {
 _FOLD_ABOVE = 60  # rows that fit on a tall terminal; beyond, up-to-date images are only counted
 _GAP = "  "
 _RICH_GAP = "   "  # between the columns of a table on a terminal
+# Which cells of a row share a line where not all fit; the others follow on lines of their own.
+_STACKED_LAYOUTS = ((0, 1, 2, 3), (0, 1, 3))
+_CHANGE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ def render_report(report: CycleReport, terminal: Terminal) -> str:
     shown, folded = _fold(report.decisions, terminal)
     rows = [_row(decision, terminal) for decision in shown]
     blocks = [_table(rows, terminal) if rows else "", _folded_line(folded)]
-    blocks += [render_attention(report, terminal).rstrip("\n"), summary_line(report)]
+    blocks += [render_attention(report, terminal).rstrip("\n"), _summary(report, terminal)]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -89,6 +92,15 @@ def summary_line(report: CycleReport) -> str:
     parts += [asked] if asked else []
     parts += ["dry run, nothing was written"] if report.dry_run else []
     return "; ".join(parts)
+
+
+def _summary(report: CycleReport, terminal: Terminal) -> str:
+    line = summary_line(report)
+    if not terminal.is_tty or len(line) <= terminal.width:
+        return line
+    import textwrap
+
+    return textwrap.fill(line, terminal.width, subsequent_indent=_GAP, break_on_hyphens=False)
 
 
 def problem_lines(problem: Problem) -> list[str]:
@@ -156,17 +168,27 @@ def _plain_table(rows: Sequence[Row], terminal: Terminal) -> str:
 
 
 def _stacked_table(rows: Sequence[Row], terminal: Terminal) -> str:
-    """Return a table whose last column stands on lines of its own; empty if that is too wide."""
-    heading, *texts = _aligned([_headings(terminal)[:-1], *(row.cells[:-1] for row in rows)])
+    """Return a table with cells on lines of their own; empty if every such table is too wide."""
+    for inline in _STACKED_LAYOUTS:
+        lines = _stacked_lines(rows, terminal, inline=inline)
+        if max(len(text) for text, _ in lines) <= terminal.width:
+            return "\n".join(terminal.paint(text, style) for text, style in lines)
+    return ""
+
+
+def _stacked_lines(
+    rows: Sequence[Row], terminal: Terminal, *, inline: Sequence[int]
+) -> list[tuple[str, str]]:
+    """Return lines and their styles; `inline` are the cells that share a row's first line."""
+    cells = (_headings(terminal), *(row.cells for row in rows))
+    heading, *texts = _aligned([[line[index] for index in inline] for line in cells])
     lines = [(heading, "bold")]
     for row, text in zip(rows, texts, strict=True):
+        below = [] if _CHANGE in inline else [row.change]
+        below += [f"{terminal.arrow} {row.written_to}"] if row.written_to else []
         style = STYLE_OF[row.outcome]
-        lines.append((text, style))
-        if row.written_to:
-            lines.append((f"{_GAP}{terminal.arrow} {row.written_to}", style))
-    if max(len(text) for text, _ in lines) > terminal.width:
-        return ""
-    return "\n".join(terminal.paint(text, style) for text, style in lines)
+        lines += [(text, style), *((f"{_GAP}{part}", style) for part in below)]
+    return lines
 
 
 def _aligned(lines: Sequence[Sequence[str]]) -> list[str]:
