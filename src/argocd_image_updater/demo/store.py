@@ -47,6 +47,10 @@ class Upload:
     def digest(self) -> str:
         return f"sha256:{self._hash.hexdigest()}"
 
+    @property
+    def is_closed(self) -> bool:
+        return self._file.closed
+
     def write(self, chunk: bytes) -> None:
         self._file.write(chunk)
         self._hash.update(chunk)

@@ -47,9 +47,17 @@ class Uploads:
         key, upload = self._store.new_upload()
         self._open[key] = name, upload
         if "digest" in query:
-            await _receive(request, upload)
-            return self._end(key, query["digest"])
+            return await self._take_whole(request, key, digest=query["digest"])
         return _accepted(name, key, upload)
+
+    async def _take_whole(self, request: web.Request, key: str, *, digest: str) -> web.Response:
+        """Take a blob in one piece; if it breaks off nobody knows its upload, so it is dropped."""
+        try:
+            await _receive(request, self._open[key][1])
+            return self._end(key, digest)
+        finally:
+            if key in self._open:
+                self._open.pop(key)[1].drop()
 
     async def status(self, request: web.Request) -> web.Response:
         """Tell how much has come."""
@@ -82,10 +90,12 @@ class Uploads:
         key = request.match_info["upload"]
         home, upload = self._open.get(key, ("", None))
         if upload is None or home != name:
-            raise Refused(404, "BLOB_UPLOAD_UNKNOWN", "there is no such upload")
+            raise _unknown()
         return name, key, upload
 
     def _end(self, key: str, digest: str) -> web.Response:
+        if key not in self._open:
+            raise _unknown()
         name, upload = self._open.pop(key)
         if not is_digest(digest) or digest != upload.digest:
             upload.drop()
@@ -97,6 +107,8 @@ class Uploads:
 async def _receive(request: web.Request, upload: Upload) -> None:
     # Written without a thread: a trial's layers come over loopback in small chunks.
     async for chunk in request.content.iter_any():
+        if upload.is_closed:  # another request has cancelled or finished it
+            raise _unknown()
         if upload.size_bytes + len(chunk) > _BLOB_LIMIT_BYTES:
             raise Refused(413, "SIZE_INVALID", f"a blob has at most {_BLOB_LIMIT_BYTES} bytes")
         upload.write(chunk)
@@ -107,6 +119,10 @@ def _check_range(request: web.Request, upload: Upload) -> None:
     match = _RANGE.fullmatch(text.removeprefix("bytes "))
     if text and (match is None or int(match[1]) != upload.size_bytes):
         raise Refused(416, "BLOB_UPLOAD_INVALID", f"{upload.size_bytes} bytes have come so far")
+
+
+def _unknown() -> Refused:
+    return Refused(404, "BLOB_UPLOAD_UNKNOWN", "there is no such upload")
 
 
 def _accepted(name: str, key: str, upload: Upload, *, status: int = 202) -> web.Response:

@@ -1,5 +1,6 @@
 """The embedded registry speaks the OCI distribution protocol, and refuses what is not it."""
 
+import asyncio
 import io
 import json
 
@@ -274,3 +275,89 @@ async def test_what_was_not_finished_is_gone_when_the_registry_ends(tmp_path):
         await http.patch(answer.headers["Location"], data=b"half")
         assert len(list((tmp_path / "registry" / "uploads").iterdir())) == 1
     assert list((tmp_path / "registry" / "uploads").iterdir()) == []
+
+
+async def test_it_listens_on_the_loopback_interface_only(registry):
+    assert registry._runner.addresses == [("127.0.0.1", registry.port)]
+
+
+async def begin_upload(http):
+    async with http.post("/v2/team/app/blobs/uploads/") as answer:
+        return answer.headers["Location"]
+
+
+async def halves(between):
+    """Send half a blob, do something, send the rest."""
+    yield BLOB[:4]
+    await between()
+    yield BLOB[4:]
+
+
+def uploads(tmp_path):
+    return list((tmp_path / "registry" / "uploads").iterdir())
+
+
+async def seen(condition):
+    """Wait until the files on the disk say so."""
+    async with asyncio.timeout(10):
+        while not condition():  # noqa: ASYNC110 - the server is watched from outside
+            await asyncio.sleep(0.005)
+
+
+async def test_a_blob_in_one_piece_that_breaks_off_is_dropped(http, tmp_path):
+    async def break_off():
+        await seen(lambda: uploads(tmp_path))
+        raise ConnectionAbortedError
+
+    url = f"/v2/team/app/blobs/uploads/?digest={digest_of(BLOB)}"
+    with pytest.raises(aiohttp.ClientError):
+        await http.post(url, data=halves(break_off))
+    await seen(lambda: not uploads(tmp_path))
+
+
+async def test_an_upload_that_is_cancelled_while_bytes_come_is_unknown(http, tmp_path):
+    location = await begin_upload(http)
+
+    async def cancel():
+        async with http.delete(location) as answer:
+            assert answer.status == 204
+
+    async with http.patch(location, data=halves(cancel)) as answer:
+        assert await error_of(answer) == (404, "BLOB_UPLOAD_UNKNOWN")
+    assert uploads(tmp_path) == []
+
+
+async def test_an_upload_that_another_request_finishes_meanwhile_is_unknown(http):
+    location = await begin_upload(http)
+
+    async def finish():
+        async with http.put(f"{location}?digest={digest_of(b'')}") as answer:
+            assert answer.status == 201
+
+    async def nothing_more():
+        await finish()
+        return
+        yield
+
+    url = f"{location}?digest={digest_of(b'')}"
+    async with http.put(url, data=nothing_more()) as answer:
+        assert await error_of(answer) == (404, "BLOB_UPLOAD_UNKNOWN")
+
+
+@pytest.mark.parametrize("in_one_piece", [True, False])
+async def test_a_blob_over_the_limit_is_refused(http, monkeypatch, in_one_piece):
+    monkeypatch.setattr("argocd_image_updater.demo.uploads._BLOB_LIMIT_BYTES", len(BLOB) - 1)
+    if in_one_piece:
+        url = f"/v2/team/app/blobs/uploads/?digest={digest_of(BLOB)}"
+        sending = http.post(url, data=BLOB)
+    else:
+        sending = http.patch(await begin_upload(http), data=BLOB)
+    async with sending as answer:
+        assert await error_of(answer) == (413, "SIZE_INVALID")
+
+
+async def test_uploads_at_once_are_bounded(http, monkeypatch):
+    monkeypatch.setattr("argocd_image_updater.demo.uploads._OPEN_LIMIT", 1)
+    await begin_upload(http)
+    async with http.post("/v2/team/app/blobs/uploads/") as answer:
+        assert await error_of(answer) == (429, "TOOMANYREQUESTS")
