@@ -133,7 +133,7 @@ def _inside(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        os.chdir(before)
+        _go_back(before)
 
 
 def _current_folder() -> Path:
@@ -141,6 +141,14 @@ def _current_folder() -> Path:
         return Path.cwd()
     except OSError:  # somebody removed it; anywhere else is as good
         return Path("/")
+
+
+def _go_back(folder: Path) -> None:
+    """Return to where the command was started, or to where everybody may be."""
+    try:
+        os.chdir(folder)
+    except OSError:  # gone meanwhile, or only root may enter it, as after `su` in root's home
+        os.chdir("/")
 
 
 def _remove(folder: Path) -> None:
@@ -176,7 +184,10 @@ def _kept(workspace: Workspace, program: str) -> KeptFolder:
 
 
 def _program() -> str:
-    """Return how to call this program again: by its name where PATH leads to it."""
-    if shutil.which(_PROGRAM) or Path(sys.argv[0]).name != _PROGRAM:
+    """Return how to call this program again: by its name where PATH leads to this very file."""
+    called, found = _current_folder() / sys.argv[0], shutil.which(_PROGRAM)
+    if called.name != _PROGRAM or not called.exists():
         return _PROGRAM
-    return shlex.quote(str(_current_folder() / sys.argv[0]))
+    if found and called.samefile(found):
+        return _PROGRAM
+    return shlex.quote(str(called))

@@ -111,8 +111,8 @@ async def _lay_out(demo: Demonstration, audience: Audience) -> None:
     audience.step(
         "A registry, a Git repository and five Applications, all on this machine",
         f"folder      {demo.workspace.folder}",
-        f"registry    {demo.registry.url}, known as {REGISTRY_NAME}: "
-        f"{demo.store.repository_count} repositories, {demo.store.tag_count} tags",
+        f"registry    {demo.registry.url}, known as {REGISTRY_NAME}",
+        f"            {demo.store.repository_count} repositories, {demo.store.tag_count} tags",
         "repository  deploy.git, bare, one commit on main",
         "",
         *(f"{app:<10}  {strategy:<20}  {target}" for app, strategy, target in APPLICATIONS),
@@ -122,8 +122,9 @@ async def _lay_out(demo: Demonstration, audience: Audience) -> None:
 async def _first_run(demo: Demonstration, audience: Audience) -> CycleReport:
     audience.step(
         "First run: the registry has newer images than the files name",
-        "Only the bytes of the values change: comments, quotes and spaces stay. The proxy of the",
-        "store is left alone and says why: its allowTags want a tag that ends in -alpine.",
+        "Only the bytes of the values change: comments, quotes and spaces stay. The",
+        "proxy of the store is left alone and says why: its allowTags want a tag that",
+        "ends in -alpine.",
     )
     return await _run(demo, audience)
 
@@ -134,8 +135,8 @@ async def _second_run(demo: Demonstration, audience: Audience) -> CycleReport:
     pushed = ", ".join(f"{image.repository}:{image.tag}" for image in images)
     audience.step(
         f"Second run, after a push of {pushed}",
-        "web takes 1.5.0 and not 2.0.0, because it is held to 1.x. The tag stable of the cache is",
-        "another image now, so its digest changes.",
+        "web takes 1.5.0 and not 2.0.0, because it is held to 1.x. The tag stable of",
+        "the cache is another image now, so its digest changes.",
     )
     return await _run(demo, audience)
 

@@ -19,13 +19,14 @@ from argocd_image_updater.errors import ConfigError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from importlib.resources.abc import Traversable
+
 REGISTRY_NAME = "shop.example"
 # What content/manifests/ asks for: Application, strategy, target.
 APPLICATIONS = (
     ("web", "semver 1.x", "Helm values file"),
     ("api", "newest-build", "kustomization"),
     ("worker", "alphabetical", "override file, created by the first run"),
-    ("cache", "digest", "the Application itself, a manifest edited in place"),
+    ("cache", "digest", "the Application itself: method argocd"),
     ("store", "semver, two sources", "Helm values file of the second source"),
 )
 _SETTINGS = "demo.json"

@@ -44,7 +44,7 @@ def _commands(kept: KeptFolder) -> Iterator[tuple[str, str]]:
     tags = f"http://127.0.0.1:{kept.port}/v2/web/manifests"
     yield (
         "give the web shop a newer tag",
-        f"curl -s {tags}/1.5.0 | curl -s -H 'Content-Type: {_INDEX_TYPE}' -T - {tags}/1.6.0",
+        f"curl -fsS {tags}/1.5.0 | curl -fsS -H 'Content-Type: {_INDEX_TYPE}' -T - {tags}/1.6.0",
     )
     yield "what a run would write", f"{kept.program} plan {places}"
     yield "why, tag by tag", f"{kept.program} explain web --all {places}"
