@@ -33,11 +33,6 @@ def branch_fault(name: str) -> str:
     return next((why for broken, why in rules if broken), "")
 
 
-def is_branch_name(name: str) -> bool:
-    """Whether `name` (without ``refs/heads/``) can be a branch."""
-    return not branch_fault(name)
-
-
 def short_branch(name: str) -> str:
     """Return the branch without ``refs/heads/``."""
     return name.removeprefix(HEADS)

@@ -12,12 +12,14 @@ from argocd_image_updater.core.reasons import OUTCOME_OF, Reason
 from argocd_image_updater.core.resource_schema import SPEC
 from argocd_image_updater.core.schema import Block, ListOf
 from argocd_image_updater.core.settings import Downgrade, Strategy
-from argocd_image_updater.registry.registries_conf import RegistryEntry
+from argocd_image_updater.manifests.store import read_snapshot
+from argocd_image_updater.registry.registries_conf import RegistryEntry, parse_registries_conf
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
 PAGES = sorted(path.relative_to(DOCS).as_posix() for path in DOCS.rglob("*.md"))
 TOP_PAGES = ("README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md")
+YAML_EXAMPLE = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 REASON_SECTIONS = dict(
     re.findall(
         r"^### (\w+)\n\n(.*?)(?=^##|\Z)",
@@ -165,3 +167,17 @@ def test_every_key_of_the_registries_file_is_explained():
 def test_every_word_of_a_setting_is_explained(page, words):
     text = (DOCS / page).read_text()
     assert [word.value for word in words if f"`{word.value}`" not in text] == []
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_example_of_a_resource_or_registries_file_can_be_read(page, tmp_path):
+    for number, text in enumerate(YAML_EXAMPLE.findall((DOCS / page).read_text())):
+        if "kind: ImageUpdater" in text:
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            (folder / "example.yaml").write_text(text)
+            snapshot = read_snapshot([folder])
+            assert len(snapshot.resources) == 1
+            assert not snapshot.problems + snapshot.warnings
+        elif text.startswith(("registries:", "# manifests/registries.conf")):
+            assert parse_registries_conf(text)
