@@ -22,6 +22,20 @@ def shorten(text: str, limit: int = FOREIGN_TEXT_LIMIT) -> str:
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
+def internal_fault(error: BaseException) -> str:
+    """Return what to tell of an exception that nobody foresaw: its kind and where it was raised.
+
+    Its own text stays out: nobody knows what it holds.
+    """
+    place, trace = "an unknown place", error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        place = f"{trace.tb_frame.f_globals.get('__name__', '?')}.{code.co_name}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    told = str(error) if isinstance(error, BugError) else type(error).__name__
+    return f"internal error at {place}: {shorten(told)}; please report it with the manifests"
+
+
 class UpdaterError(Exception):
     """Base of every error that this product raises on purpose."""
 

@@ -17,7 +17,9 @@ from argocd_image_updater.core.conflicts import resolve_conflicts
 from argocd_image_updater.core.decisions import Decision
 from argocd_image_updater.core.reasons import Outcome, Reason
 from argocd_image_updater.core.report import Counters, CycleReport
-from argocd_image_updater.core.resolution import resolve
+from argocd_image_updater.core.resolution import Resolution, resolve
+from argocd_image_updater.core.settings import Problem
+from argocd_image_updater.errors import internal_fault
 from argocd_image_updater.writers.branches import write_branches
 from argocd_image_updater.writers.result import WriteReport, WriteStatus
 
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.application import ObjectKey
     from argocd_image_updater.core.due import Policy
     from argocd_image_updater.core.plan import ApplicationPlan
-    from argocd_image_updater.core.resolution import Context, Resolution
-    from argocd_image_updater.core.settings import Problem
+    from argocd_image_updater.core.resolution import Context
+    from argocd_image_updater.core.resource import Resource
     from argocd_image_updater.core.snapshot import Snapshot
     from argocd_image_updater.writers.branches import Pusher
     from argocd_image_updater.writers.result import WriteResult
@@ -106,10 +108,18 @@ async def run_cycle(
 
 def _resolve_all(snapshot: Snapshot, context: Context) -> Sequence[Resolution]:
     found = [
-        resolve(resource, snapshot.applications, context=context)
+        _resolve(resource, snapshot, context)
         for resource in sorted(snapshot.resources, key=lambda item: item.key)
     ]
     return resolve_conflicts(found)
+
+
+def _resolve(resource: Resource, snapshot: Snapshot, context: Context) -> Resolution:
+    try:
+        return resolve(resource, snapshot.applications, context=context)
+    except Exception as error:  # noqa: BLE001 - one resource's fault must not end the others
+        problem = Problem(Reason.INTERNAL_ERROR, internal_fault(error), resource=resource.key)
+        return Resolution(resource, problems=(problem,), failed=True)
 
 
 async def _write(

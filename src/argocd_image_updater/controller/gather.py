@@ -2,7 +2,8 @@
 
 The plans say which questions are open; all open questions of all Applications are asked together,
 each once; then the plans are made again. Rounds are bounded: a plan asks for lists, then metadata,
-then at most the current tag and the target, so more rounds than that are a fault of ours.
+then at most the current tag and the target, so more rounds than that are a fault of ours. Such a
+fault, like every exception that nobody foresaw, ends the Application it happened to, not the cycle.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Protocol
 
 from argocd_image_updater.core.choice import Pending
 from argocd_image_updater.core.facts import FileQuestion
-from argocd_image_updater.core.plan import ApplicationPlan, plan_application
-from argocd_image_updater.errors import BugError
+from argocd_image_updater.core.plan import ApplicationPlan, plan_application, stopped_plan
+from argocd_image_updater.core.reasons import Reason
+from argocd_image_updater.errors import internal_fault
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
@@ -57,9 +59,6 @@ async def gather(
     """Return one plan per intent, in order.
 
     on_progress: called with answered and asked questions.
-
-    Raises:
-        BugError: plans keep asking.
     """
     facts: dict[Question, Answer] = {}
     plans: list[ApplicationPlan | None] = [None] * len(intents)
@@ -69,7 +68,7 @@ async def gather(
         questions: set[Question] = set()
         still: list[int] = []
         for turn, index in enumerate(waiting):
-            plan = plan_application(intents[index], facts=facts, policy=policy)
+            plan = _plan(intents[index], facts, policy=policy)
             if isinstance(plan, Pending):
                 questions |= plan.questions
                 still.append(index)
@@ -94,7 +93,23 @@ async def gather(
         if not new.keys() - facts.keys():
             break
         facts.update(new)
-    raise BugError("planning asked the same questions again; please report this with the manifests")
+    for index in waiting:
+        plans[index] = stopped_plan(
+            intents[index],
+            reason=Reason.INTERNAL_ERROR,
+            message="internal error: planning asked the same questions again; please report it "
+            "with the manifests",
+        )
+    return tuple(plan for plan in plans if plan is not None)
+
+
+def _plan(
+    intent: ApplicationIntent, facts: Mapping[Question, Answer], *, policy: Policy
+) -> ApplicationPlan | Pending:
+    try:
+        return plan_application(intent, facts=facts, policy=policy)
+    except Exception as error:  # noqa: BLE001 - one Application's fault must not end the others
+        return stopped_plan(intent, reason=Reason.INTERNAL_ERROR, message=internal_fault(error))
 
 
 async def _ask(

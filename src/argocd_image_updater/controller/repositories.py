@@ -6,10 +6,13 @@ import asyncio
 from collections import defaultdict
 from typing import TYPE_CHECKING, Protocol
 
+from argocd_image_updater.core.facts import Failure, FailureKind
+from argocd_image_updater.errors import internal_fault
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-    from argocd_image_updater.core.facts import Answer, BranchKey, Failure, FileFact, FileQuestion
+    from argocd_image_updater.core.facts import Answer, BranchKey, FileFact, FileQuestion
 
 
 class ReadsBranches(Protocol):
@@ -35,7 +38,13 @@ class Repositories:
             by_branch[question.branch].append(question)
 
         async def read(key: BranchKey, group: list[FileQuestion]) -> dict[FileQuestion, Answer]:
-            found = await self._git.read(key, {question.path for question in group})
+            paths = {question.path for question in group}
+            found: Mapping[str, FileFact | Failure]
+            try:
+                found = await self._git.read(key, paths)
+            except Exception as error:  # noqa: BLE001 - other repositories are read all the same
+                failure = Failure(FailureKind.INTERNAL, internal_fault(error))
+                found = dict.fromkeys(paths, failure)
             for _ in group:
                 if on_answer is not None:
                     on_answer()

@@ -11,6 +11,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -23,6 +24,7 @@ from argocd_image_updater.core.due import Policy
 from argocd_image_updater.core.resolution import Context
 from argocd_image_updater.core.settings import Downgrade
 from argocd_image_updater.core.templates import parse_template
+from argocd_image_updater.errors import ConfigError
 from argocd_image_updater.git.engine import GitEngine
 from argocd_image_updater.git.secrets import MappedSecrets
 from argocd_image_updater.git.settings import GitSettings
@@ -121,9 +123,20 @@ class StandaloneSession:
 
     async def __aenter__(self) -> Self:
         options = self._options
-        self._state = await asyncio.to_thread(StateDirectory.open, options.state_dir)
-        self._store = await asyncio.to_thread(FactStore.open, options.state_dir / "facts.db")
-        self._network = RegistryNetwork(environment=options.environment, observe=self._count)
+        async with AsyncExitStack() as opened:
+            state = await asyncio.to_thread(StateDirectory.open, options.state_dir)
+            opened.callback(state.close)
+            self._store = await asyncio.to_thread(FactStore.open, options.state_dir / "facts.db")
+            opened.push_async_callback(asyncio.to_thread, self._close_store)
+            self._network = RegistryNetwork(environment=options.environment, observe=self._count)
+            opened.push_async_callback(self._network.aclose)
+            self._open_engines()
+            opened.callback(self._git.close)
+            self._opened = opened.pop_all()
+        return self
+
+    def _open_engines(self) -> None:
+        options = self._options
         self._registries = RegistryEngine(
             network=self._network,
             resolver=CredentialResolver(
@@ -150,7 +163,10 @@ class StandaloneSession:
             random=random.random,
             controller_namespace=options.argocd_namespace,
         )
-        return self
+
+    def _close_store(self) -> None:
+        self._store.prune()
+        self._store.close()
 
     async def __aexit__(
         self,
@@ -158,11 +174,7 @@ class StandaloneSession:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._network.aclose()
-        self._git.close()
-        await asyncio.to_thread(self._store.prune)
-        await asyncio.to_thread(self._store.close)
-        self._state.close()
+        await self._opened.aclose()
 
     async def run_cycle(self, *, progress: Callable[[Progress], None] | None = None) -> CycleReport:
         """Read the manifests, decide, write and report.
@@ -173,7 +185,13 @@ class StandaloneSession:
         started = time.monotonic()
         if progress is not None:
             progress(Progress("reading", 0, len(self._options.manifests)))
-        snapshot, table = await asyncio.to_thread(self._read)
+        try:
+            snapshot, table = await asyncio.to_thread(self._read)
+        except OSError as error:
+            raise ConfigError(
+                f"{error.filename or self._options.state_dir} cannot be used: "
+                f"{error.strerror or error}; correct --manifests or name another --state-dir"
+            ) from error
         self._secrets.use(snapshot)
         self._exchanges.clear()
         self._registries.begin_cycle(table)
@@ -194,6 +212,7 @@ class StandaloneSession:
             settings=self._settings,
             on_progress=progress,
         )
+        trouble = filter(None, (self._store.take_trouble(),))
         after = self._git.statistics
         requests = {
             "registry requests": self._exchanges.total(),
@@ -206,7 +225,7 @@ class StandaloneSession:
             report,
             requests={name: count for name, count in requests.items() if count},
             duration_s=time.monotonic() - started,
-            warnings=(*table.warnings, *report.warnings, *_selecting_nothing(report)),
+            warnings=(*trouble, *table.warnings, *report.warnings, *_selecting_nothing(report)),
         )
 
     def _read(self) -> tuple[Snapshot, EndpointTable]:

@@ -6,6 +6,7 @@ laid into the private state directory, anew for each cycle.
 
 from __future__ import annotations
 
+import re
 import shutil
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 TLS_CONFIG_MAP = "argocd-tls-certs-cm"
 KNOWN_HOSTS_CONFIG_MAP = "argocd-ssh-known-hosts-cm"
 KNOWN_HOSTS_KEY = "ssh_known_hosts"
+# A key of a ConfigMap (https://kubernetes.io/docs/concepts/configuration/configmap/); others cannot
+# be file names.
+_HOST = re.compile(r"(?!\.)[-._a-zA-Z0-9]{1,253}")
 
 
 def trust_below(folder: Path) -> Trust:
@@ -31,10 +35,10 @@ def lay_trust(snapshot: Snapshot, folder: Path, *, namespace: str) -> None:
     """Write the ConfigMaps of Argo CD's namespace as files; blocks on the disk."""
     tls = folder / "tls"
     shutil.rmtree(tls, ignore_errors=True)
-    tls.mkdir(mode=0o700, parents=True)
+    tls.mkdir(mode=0o700, parents=True, exist_ok=True)
     certificates = snapshot.config_maps.get(ObjectKey(namespace, TLS_CONFIG_MAP), {})
     for host, text in certificates.items():
-        if "/" not in host and not host.startswith("."):
-            (tls / host).write_text(text)
+        if _HOST.fullmatch(host):
+            (tls / host).write_text(text, "utf-8")
     hosts = snapshot.config_maps.get(ObjectKey(namespace, KNOWN_HOSTS_CONFIG_MAP), {})
-    (folder / KNOWN_HOSTS_KEY).write_text(hosts.get(KNOWN_HOSTS_KEY, ""))
+    (folder / KNOWN_HOSTS_KEY).write_text(hosts.get(KNOWN_HOSTS_KEY, ""), "utf-8")

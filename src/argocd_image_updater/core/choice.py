@@ -87,6 +87,8 @@ _FAILED: dict[FailureKind, Reason] = {
     FailureKind.NO_PLATFORM: Reason.PLATFORM_UNMATCHED,
     FailureKind.CONFIG: Reason.SETTINGS_INVALID,
     FailureKind.REFUSED: Reason.SECRET_REFUSED,
+    FailureKind.LOCAL: Reason.REGISTRY_ERROR,
+    FailureKind.INTERNAL: Reason.INTERNAL_ERROR,
 }
 _SHOWN_TAGS = 5
 # A tag with one of these is left out; every other failure leaves the choice open.

@@ -25,6 +25,8 @@ class FailureKind(StrEnum):
     UNUSABLE = "unusable"  # permanent: not an image, unreadable config, wrong media type
     NO_PLATFORM = "no-platform"  # permanent: no wanted platform in it
     CONFIG = "config"  # the question itself is wrong: bad name, bad endpoint
+    LOCAL = "local"  # this machine: a full disk, a missing permission
+    INTERNAL = "internal"  # a fault of this program
     REFUSED = "refused"  # policy: path outside the tree, symbolic link, foreign namespace
 
 

@@ -89,6 +89,11 @@ def plan_application(
     return _finish(typed, _checked(typed, states), where=running.where, facts=facts)
 
 
+def stopped_plan(intent: ApplicationIntent, *, reason: Reason, message: str) -> ApplicationPlan:
+    """Return the plan of an Application that ends as a whole with one reason."""
+    return _stopped(intent, Stop(reason, message))
+
+
 def _checked(intent: ApplicationIntent, states: Sequence[Settled | Due]) -> list[Settled | Due]:
     """Turn an image whose target does not fit, or which must be verified, into an error."""
     checked: list[Settled | Due] = []

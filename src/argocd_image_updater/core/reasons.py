@@ -67,6 +67,8 @@ class Reason(StrEnum):
     GIT_BRANCH_MISSING = "GitBranchMissing"
     PUSH_REJECTED = "PushRejected"
     WRITE_FAILED = "WriteFailed"
+    # this program is at fault
+    INTERNAL_ERROR = "InternalError"
 
 
 OUTCOME_OF: dict[Reason, Outcome] = {
@@ -108,4 +110,5 @@ OUTCOME_OF: dict[Reason, Outcome] = {
     Reason.GIT_BRANCH_MISSING: Outcome.ERROR,
     Reason.PUSH_REJECTED: Outcome.ERROR,
     Reason.WRITE_FAILED: Outcome.ERROR,
+    Reason.INTERNAL_ERROR: Outcome.ERROR,
 }

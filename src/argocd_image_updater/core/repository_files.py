@@ -41,6 +41,8 @@ _GIT_REASONS: dict[FailureKind, Reason] = {
     FailureKind.NO_PLATFORM: Reason.TARGET_UNREADABLE,
     FailureKind.CONFIG: Reason.SETTINGS_INVALID,
     FailureKind.REFUSED: Reason.TARGET_OUTSIDE,
+    FailureKind.LOCAL: Reason.WRITE_FAILED,
+    FailureKind.INTERNAL: Reason.INTERNAL_ERROR,
 }
 
 

@@ -26,7 +26,7 @@ from argocd_image_updater.core.edits.kustomization import (
 )
 from argocd_image_updater.core.edits.override import edit_override
 from argocd_image_updater.core.edits.result import EditRefused
-from argocd_image_updater.core.facts import Failure, FileFact, PathKind
+from argocd_image_updater.core.facts import Failure, FailureKind, FileFact, PathKind
 from argocd_image_updater.core.parameters.dispatch import (
     TargetMismatch,
     already_set,
@@ -110,7 +110,9 @@ def pick_target(
     for path in target_paths(intent):
         fact = files[path]
         if isinstance(fact, Failure):
-            raise EditRefused(Reason.TARGET_OUTSIDE, f"{path}: {fact.message}")
+            outside = fact.kind is FailureKind.REFUSED
+            reason = Reason.TARGET_OUTSIDE if outside else Reason.TARGET_UNREADABLE
+            raise EditRefused(reason, f"{path}: {fact.message}")
         if fact.kind is PathKind.DIRECTORY:
             raise EditRefused(
                 Reason.TARGET_MISSING, f"{path} is a directory; name a file in writeBackTarget"

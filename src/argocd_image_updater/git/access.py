@@ -232,7 +232,7 @@ def resolve_branch(access: Access, branch: str) -> str:
     advice = "set gitConfig.branch to the branch to write to"
     if fault:
         raise GitError(
-            FailureKind.CONFIG,
+            FailureKind.NOT_FOUND,
             f"target revision {branch!r} of {access.shown} is not a branch ({fault}): {advice}",
             reason=Reason.GIT_BRANCH_MISSING,
         )

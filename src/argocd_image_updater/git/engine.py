@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.facts import Failure, FailureKind, FileFact
-from argocd_image_updater.errors import UpdaterError
+from argocd_image_updater.errors import ConfigError, UpdaterError
 from argocd_image_updater.git.access import Access, AccessBook, resolve_branch
 from argocd_image_updater.git.batch import PushBatch, PushResult
 from argocd_image_updater.git.commit import Series, checked_identity, make_series
-from argocd_image_updater.git.failures import DamagedMirrorError, GitError
+from argocd_image_updater.git.failures import DamagedMirrorError, GitError, disk_error
 from argocd_image_updater.git.outcomes import (
     carried_over,
     damaged_error,
@@ -32,13 +33,17 @@ from argocd_image_updater.git.push import PushAnswer, PushVerdict, push_commit
 from argocd_image_updater.git.refs import HEADS, branch_fault, short_branch
 from argocd_image_updater.git.settings import GitSettings, GitStatistics
 from argocd_image_updater.git.store import Checkout, ObjectStore
+from argocd_image_updater.git.urls import mask_url
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 
     from argocd_image_updater.core.facts import BranchKey
     from argocd_image_updater.git.secrets import SecretSource
     from argocd_image_updater.git.settings import TokenExchange
+
+# Each has a git process or two; more of them would only wait for each other.
+REPOSITORIES_AT_ONCE = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +86,15 @@ class GitEngine:
         self._sleep = sleep
         self._now = now
         self.statistics = GitStatistics()
+        self._turns = asyncio.Semaphore(REPOSITORIES_AT_ONCE)
         home = settings.state_dir / "git" / "home"
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(
+                f"{home} cannot be made: {error.strerror}; make room there or name another "
+                "--state-dir"
+            ) from error
         runner = GitRunner(
             home,
             settings.variables,
@@ -113,8 +125,9 @@ class GitEngine:
     async def tip(self, key: BranchKey) -> Tip | Failure:
         """Return the newest commit of a branch."""
         try:
-            access = await self._book.open(key)
-            branch = resolve_branch(access, key.branch)
+            async with self._turn(key):
+                access = await self._book.open(key)
+                branch = resolve_branch(access, key.branch)
         except GitError as error:
             return error.failure
         return Tip(branch, access.known_tips().heads[branch])
@@ -124,9 +137,10 @@ class GitEngine:
     ) -> Mapping[str, FileFact | Failure]:
         """Return what stands at the paths at the tip of a branch."""
         try:
-            access = await self._book.open(key)
-            async with access.mirror.lock:
-                _, checkout = await self._load(access, PushBatch(key, ()), paths=paths)
+            async with self._turn(key):
+                access = await self._book.open(key)
+                async with access.mirror.lock:
+                    _, checkout = await self._load(access, PushBatch(key, ()), paths=paths)
         except GitError as error:
             return dict.fromkeys(paths, error.failure)
         return {path: checkout.tree.fact(path) for path in paths}
@@ -134,10 +148,11 @@ class GitEngine:
     async def preview(self, batch: PushBatch) -> PushResult:
         """Compute what `push` would write, without writing anything anywhere."""
         try:
-            access = await self._book.open(batch.base)
-            async with access.mirror.lock:
-                start, checkout = await self._load(access, batch)
-                series = await self._compute(checkout, batch)
+            async with self._turn(batch.base):
+                access = await self._book.open(batch.base)
+                async with access.mirror.lock:
+                    start, checkout = await self._load(access, batch)
+                    series = await self._compute(checkout, batch)
         except UpdaterError as error:
             return failed_result(batch, error)
         return PushResult(series.results, start.branch, series.tip or start.commit)
@@ -145,11 +160,22 @@ class GitEngine:
     async def push(self, batch: PushBatch) -> PushResult:
         """Write all commits of a batch with one push; every outcome is in the result."""
         try:
-            access = await self._book.open(batch.base)
-            async with access.mirror.lock:
-                return await self._push(access, batch)
+            async with self._turn(batch.base):
+                access = await self._book.open(batch.base)
+                async with access.mirror.lock:
+                    return await self._push(access, batch)
         except UpdaterError as error:
             return failed_result(batch, error)
+
+    @asynccontextmanager
+    async def _turn(self, key: BranchKey) -> AsyncIterator[None]:
+        """Work on one repository beside a bounded number of others; a full disk is a GitError."""
+        async with self._turns:
+            try:
+                yield
+            except OSError as error:
+                why = error.strerror or type(error).__name__
+                raise disk_error(why, where=mask_url(key.repository)) from error
 
     async def _push(self, access: Access, batch: PushBatch) -> PushResult:
         unanswered: Series | None = None

@@ -22,6 +22,8 @@ _REASONS = {
     FailureKind.CONFIG: Reason.SETTINGS_INVALID,
     FailureKind.REFUSED: Reason.TARGET_OUTSIDE,
     FailureKind.UNUSABLE: Reason.TARGET_UNREADABLE,
+    FailureKind.LOCAL: Reason.WRITE_FAILED,
+    FailureKind.INTERNAL: Reason.INTERNAL_ERROR,
 }
 
 
@@ -129,6 +131,13 @@ _TABLE = (
 )
 _UNKNOWN = _Row((), FailureKind.TRANSIENT, "the Git server could not be reached or broke off")
 
+# Words of the operating system about the disk here, which no rebuilt mirror mends.
+_DISK = (
+    "no space left on device",
+    "disk quota exceeded",
+    "read-only file system",
+    "file too large",
+)
 # Words of git about its own object store, not about the other side.
 _DAMAGE = (
     "bad object",
@@ -160,7 +169,22 @@ _DAMAGE = (
 def is_damage(stderr: str) -> bool:
     """Whether git complains about the local mirror."""
     text = stderr.lower()
-    return any(word in text for word in _DAMAGE)
+    return any(word in text for word in _DAMAGE) and not disk_words(stderr)
+
+
+def disk_words(stderr: str) -> str:
+    """Return what git says of a disk of this machine, empty when it says nothing of it."""
+    own = [line for line in stderr.splitlines() if not line.strip().startswith("remote:")]
+    return next((word for line in own for word in _DISK if word in line.lower()), "")
+
+
+def disk_error(why: str, *, where: str) -> GitError:
+    """Return the error for a state directory that cannot be written to."""
+    return GitError(
+        FailureKind.LOCAL,
+        f"{where}: the state directory cannot be used: {shorten(why)}; make room there or name "
+        "another with --state-dir",
+    )
 
 
 def is_redirect(stderr: str) -> bool:
@@ -170,6 +194,8 @@ def is_redirect(stderr: str) -> bool:
 
 def remote_error(stderr: str, *, where: str) -> GitError:
     """Return the error for what git said while it talked to the repository `where`."""
+    if why := disk_words(stderr):
+        return disk_error(why, where=where)
     text = stderr.lower()
     row = next((row for row in _TABLE if any(word in text for word in row.words)), _UNKNOWN)
     return GitError(row.kind, f"{where}: {row.advice}. Git says: {shorten(sentence(stderr))}")

@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.errors import shorten
-from argocd_image_updater.git.failures import DamagedMirrorError, GitError, sentence
+from argocd_image_updater.git.failures import (
+    DamagedMirrorError,
+    GitError,
+    disk_error,
+    disk_words,
+    sentence,
+)
 from argocd_image_updater.git.objects import build_pack, object_format
 from argocd_image_updater.git.process import Surroundings
 from argocd_image_updater.git.reader import open_reader
@@ -79,6 +85,8 @@ class ObjectStore:
             stdin=pack,
         )
         if not output.ok:
+            if why := disk_words(output.stderr):
+                raise disk_error(why, where="git index-pack")
             raise DamagedMirrorError(sentence(output.stderr))
         self._statistics.sent_bytes += len(pack)
 

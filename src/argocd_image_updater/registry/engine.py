@@ -30,7 +30,7 @@ from argocd_image_updater.core.facts import (
 )
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.settings import Problem
-from argocd_image_updater.errors import ConfigError
+from argocd_image_updater.errors import ConfigError, internal_fault
 from argocd_image_updater.registry.credentials.reference import parse_credential_reference
 from argocd_image_updater.registry.metadata import Purpose, describe
 from argocd_image_updater.registry.single_flight import SingleFlight
@@ -83,7 +83,8 @@ class CycleCredentials:
 class _Images:
     """What is known of the tags of one repository for one purpose and set of platforms.
 
-    checked: tags whose digest was asked for in this cycle. moved: to be stored.
+    stored: by earlier cycles. answers: of this cycle. digests: read in this cycle, to be stored.
+    rotated: the tag of this cycle's rotation was checked.
     """
 
     stored: dict[str, StoredTag]
@@ -162,6 +163,12 @@ class RegistryEngine:
         return answers
 
     async def _answer(self, question: RegistryQuestion) -> Answer:
+        try:
+            return await self._asked(question)
+        except Exception as error:  # noqa: BLE001 - other questions have their answers
+            return Failure(FailureKind.INTERNAL, internal_fault(error))
+
+    async def _asked(self, question: RegistryQuestion) -> Answer:
         client = self._client(question.repository)
         if isinstance(question, TagListQuestion):
             self.counts["tag lists"] += 1

@@ -5,8 +5,9 @@ never changes, so it is kept until space is needed. ``tags`` says which digest a
 last checked; that can change, so every row carries its time and the caller decides what to check
 again.
 
-All methods block: call them in a thread. One connection, guarded by a lock. A damaged file is
-thrown away and begun anew, for nothing here is worth stopping for.
+All methods block: call them in a thread. One connection, guarded by a lock. Nothing here is worth
+stopping for: a damaged file is thrown away and begun anew; where the disk gives no room, facts are
+kept in memory or not at all, and `take_trouble` says so.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ import json
 import sqlite3
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from argocd_image_updater.core.facts import Failure, FailureKind, TagMetadata
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 SCHEMA_VERSION = 1
@@ -36,6 +37,7 @@ CREATE TABLE IF NOT EXISTS images (
   created_ns TEXT, labels TEXT NOT NULL, failure TEXT NOT NULL, message TEXT NOT NULL,
   PRIMARY KEY (repository, digest, platforms)) WITHOUT ROWID;
 """
+_MEMORY = ":memory:"
 # Only what can never change by trying again is worth keeping.
 _KEPT_FAILURES = {FailureKind.UNUSABLE, FailureKind.NO_PLATFORM}
 
@@ -53,31 +55,45 @@ class StoredTag:
 class FactStore:
     """The embedded store of facts about images."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path | None, *, trouble: str = ""
+    ) -> None:
         self._connection = connection
+        self._path = path
         self._lock = threading.Lock()
+        self._damaged = False
+        self._trouble = trouble
+
+    def take_trouble(self) -> str:
+        """Return why facts were not kept since the last call, empty when they were."""
+        trouble, self._trouble = self._trouble, ""
+        return trouble
 
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open the store at `path`, or a new one where the file is damaged or of another layout."""
+        with contextlib.suppress(sqlite3.DatabaseError):
+            try:
+                return cls(_connect(path), path)
+            except sqlite3.OperationalError as error:  # a full disk: the file itself may be good
+                return cls(_connect(_MEMORY), None, trouble=_not_kept(path, error))
         try:
-            return cls(_connect(path))
-        except sqlite3.DatabaseError:
-            for name in (
-                path,
-                path.with_name(path.name + "-wal"),
-                path.with_name(path.name + "-shm"),
-            ):
-                name.unlink(missing_ok=True)
-            return cls(_connect(path))
+            _remove(path)
+            return cls(_connect(path), path)
+        except (sqlite3.Error, OSError) as error:
+            return cls(_connect(_MEMORY), None, trouble=_not_kept(path, error))
 
     def close(self) -> None:
-        with self._lock, contextlib.suppress(sqlite3.Error):
+        """Close the store; a file that turned out to be damaged goes, and is begun anew."""
+        with self._lock, contextlib.suppress(sqlite3.Error, OSError):
             self._connection.close()
+            if self._damaged and self._path is not None:
+                _remove(self._path)
 
     def read_tags(self, repository: str, platforms: str) -> dict[str, StoredTag]:
         """Return all known tags of a repository with their images for a set of platforms."""
-        with self._lock:
+        rows: list[tuple[Any, ...]] = []
+        with self._guarded():
             rows = self._connection.execute(
                 "SELECT t.tag, t.digest, t.checked_at, i.created_ns, i.labels, i.failure, i.message"
                 " FROM tags t LEFT JOIN images i"
@@ -102,7 +118,7 @@ class FactStore:
             for digest, platforms, image in images
             if isinstance(image, TagMetadata) or image.kind in _KEPT_FAILURES
         ]
-        with self._lock, self._connection:
+        with self._guarded(), self._connection:
             self._connection.executemany("INSERT OR REPLACE INTO tags VALUES (?,?,?,?)", tag_rows)
             self._connection.executemany(
                 "INSERT OR REPLACE INTO images VALUES (?,?,?,?,?,?,?)", image_rows
@@ -110,7 +126,7 @@ class FactStore:
 
     def forget_tags(self, repository: str, tags: Iterable[str]) -> None:
         """Drop tags that the registry no longer lists."""
-        with self._lock, self._connection:
+        with self._guarded(), self._connection:
             self._connection.executemany(
                 "DELETE FROM tags WHERE repository = ? AND tag = ?",
                 [(repository, tag) for tag in tags],
@@ -118,7 +134,7 @@ class FactStore:
 
     def prune(self) -> None:
         """Keep the store within its bound: drop what was checked longest ago."""
-        with self._lock, self._connection:
+        with self._guarded(), self._connection:
             (count,) = self._connection.execute("SELECT count(*) FROM tags").fetchone()
             if count <= ROWS_LIMIT:
                 return
@@ -132,8 +148,29 @@ class FactStore:
                 " WHERE t.repository = images.repository AND t.digest = images.digest)"
             )
 
+    @contextlib.contextmanager
+    def _guarded(self) -> Iterator[None]:
+        """Use the connection alone; what the disk refuses is remembered, not raised."""
+        with self._lock:
+            try:
+                yield
+            except sqlite3.Error as error:
+                self._damaged |= not isinstance(error, sqlite3.OperationalError)
+                self._trouble = (
+                    f"facts about images are not kept ({error}): look at the state directory"
+                )
 
-def _connect(path: Path) -> sqlite3.Connection:
+
+def _remove(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _not_kept(path: Path, error: Exception) -> str:
+    return f"{path} cannot be used, so facts about images are kept in memory only: {error}"
+
+
+def _connect(path: Path | str) -> sqlite3.Connection:
     connection = sqlite3.connect(path, check_same_thread=False, timeout=10)
     try:
         connection.execute("PRAGMA journal_mode=WAL")

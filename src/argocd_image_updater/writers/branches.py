@@ -17,14 +17,16 @@ from argocd_image_updater.core.batches import BranchBatch, CommitGroup, message_
 from argocd_image_updater.core.edits.diff import unified_diff
 from argocd_image_updater.core.edits.result import EditRefused
 from argocd_image_updater.core.parameters.dispatch import TargetMismatch
+from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.report import CommitRecord
 from argocd_image_updater.core.targets import edit_target, pick_target, target_paths
 from argocd_image_updater.errors import (
+    BugError,
     ConfigError,
     ConflictError,
     DeniedError,
     RemoteError,
-    UpdaterError,
+    internal_fault,
 )
 from argocd_image_updater.git.batch import CommitStatus, PlannedCommit, PushBatch
 from argocd_image_updater.git.refs import short_branch
@@ -35,11 +37,8 @@ if TYPE_CHECKING:
 
     from argocd_image_updater.core.facts import Failure, FileFact
     from argocd_image_updater.core.plan import ApplicationPlan
-    from argocd_image_updater.errors import (
-        UpdaterError,
-    )
-from argocd_image_updater.core.reasons import Reason
-from argocd_image_updater.git.batch import CommitResult, PushResult
+    from argocd_image_updater.errors import UpdaterError
+    from argocd_image_updater.git.batch import CommitResult, PushResult
 
 
 class Pusher(Protocol):
@@ -75,6 +74,8 @@ class _GroupEdit:
                 self._edit(index, plan, files, written)
             except (EditRefused, TargetMismatch) as refusal:
                 self.refused[index] = (refusal.reason, str(refusal))
+            except Exception as error:  # noqa: BLE001 - the other Applications are written
+                self.refused[index] = (Reason.INTERNAL_ERROR, internal_fault(error))
         return written
 
     def _edit(
@@ -110,12 +111,29 @@ async def write_branches(
 ) -> WriteReport:
     """Push all batches, different repositories at the same time."""
     reports = await asyncio.gather(
-        *(_write_branch(batch, git=git, template=template, dry_run=dry_run) for batch in batches)
+        *(_contained(batch, git=git, template=template, dry_run=dry_run) for batch in batches)
     )
     return WriteReport(
         results=tuple(result for report in reports for result in report.results),
         commits=tuple(commit for report in reports for commit in report.commits),
     )
+
+
+async def _contained(
+    batch: BranchBatch, *, git: Pusher, template: str, dry_run: bool
+) -> WriteReport:
+    """Write one branch; a fault that nobody foresaw ends its Applications, not the cycle."""
+    try:
+        return await _write_branch(batch, git=git, template=template, dry_run=dry_run)
+    except Exception as error:  # noqa: BLE001 - what other branches were given must be reported
+        message, where = internal_fault(error), short_branch(batch.push_branch or batch.base.branch)
+        return WriteReport(
+            results=tuple(
+                WriteResult(plan, WriteStatus.FAILED, where, message, Reason.INTERNAL_ERROR)
+                for commit in batch.commits
+                for plan in commit.plans
+            )
+        )
 
 
 async def _write_branch(
@@ -183,6 +201,7 @@ _REASONS: dict[type[UpdaterError], Reason] = {
     ConflictError: Reason.PUSH_REJECTED,
     RemoteError: Reason.GIT_UNREACHABLE,
     ConfigError: Reason.SETTINGS_INVALID,
+    BugError: Reason.INTERNAL_ERROR,
 }
 
 

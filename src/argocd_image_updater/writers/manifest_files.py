@@ -10,6 +10,7 @@ Source of the rules: docs/standalone.md.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections import defaultdict
 from dataclasses import dataclass, replace
@@ -24,7 +25,7 @@ from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.report import PatchRecord
 from argocd_image_updater.core.settings import ApplicationType
 from argocd_image_updater.core.targets import merged_sources
-from argocd_image_updater.errors import ConflictError
+from argocd_image_updater.errors import ConflictError, internal_fault
 from argocd_image_updater.manifests.reread import application_in
 from argocd_image_updater.writers.result import WriteReport, WriteResult, WriteStatus
 
@@ -43,7 +44,7 @@ async def write_manifest_files(plans: Sequence[ApplicationPlan], *, dry_run: boo
     results: list[WriteResult] = []
     patches: list[PatchRecord] = []
     for file, group in sorted(by_file.items()):
-        report = await asyncio.to_thread(_write_file, Path(file), group, dry_run=dry_run)
+        report = await asyncio.to_thread(_write_or_tell, Path(file), group, dry_run=dry_run)
         results += report.results
         patches += report.patches
     return WriteReport(results=tuple(results), patches=tuple(patches))
@@ -59,6 +60,13 @@ class _FileEdit:
     patches: list[PatchRecord]
 
 
+def _write_or_tell(file: Path, plans: Sequence[ApplicationPlan], *, dry_run: bool) -> WriteReport:
+    try:
+        return _write_file(file, plans, dry_run=dry_run)
+    except Exception as error:  # noqa: BLE001 - what other files were given must be reported
+        return _all_failed(plans, file, internal_fault(error), reason=Reason.INTERNAL_ERROR)
+
+
 def _write_file(file: Path, plans: Sequence[ApplicationPlan], *, dry_run: bool) -> WriteReport:
     """Edit one file for all plans and replace it, or leave it alone and say why."""
     try:
@@ -72,8 +80,15 @@ def _write_file(file: Path, plans: Sequence[ApplicationPlan], *, dry_run: bool) 
         return _report(edit, written=False)
     try:
         _replace(file, before=before, after=edit.content)
-    except (OSError, ConflictError) as error:
-        return _all_failed(plans, file, f"{file} was not written: {error}")
+    except ConflictError as error:
+        return _all_failed(plans, file, f"{file} was not written: {error}", reason=Reason.CONFLICT)
+    except OSError as error:
+        return _all_failed(
+            plans,
+            file,
+            f"{file} was not written ({error.strerror or error}): make room in its folder and let "
+            "this program write there",
+        )
     return _report(edit, written=True)
 
 
@@ -84,6 +99,12 @@ def _edit_plan(edit: _FileEdit, file: Path, plan: ApplicationPlan) -> None:
     except (EditRefused, TargetMismatch, ConflictError) as error:
         reason = getattr(error, "reason", Reason.CONFLICT)
         edit.results.append(WriteResult(plan, WriteStatus.FAILED, where, str(error), reason))
+        return
+    except Exception as error:  # noqa: BLE001 - the other Applications are written
+        message = internal_fault(error)
+        edit.results.append(
+            WriteResult(plan, WriteStatus.FAILED, where, message, Reason.INTERNAL_ERROR)
+        )
         return
     if content == edit.content:
         edit.results.append(
@@ -133,7 +154,7 @@ def _only_lists_of(current: Application, planned: Application) -> Application:
 
 
 def _replace(file: Path, *, before: bytes, after: bytes) -> None:
-    """Replace the file in one step; its mode stays.
+    """Replace the file in one step; its mode stays, and its owner where that is permitted.
 
     The temporary name is always the same, so what a killed run left behind is overwritten.
 
@@ -142,14 +163,17 @@ def _replace(file: Path, *, before: bytes, after: bytes) -> None:
     """
     file = file.resolve()
     temporary = file.with_name(f".{file.name}.argocd-image-updater.tmp")
-    mode = file.stat().st_mode & 0o7777
+    status = file.stat()
+    mode = status.st_mode & 0o7777
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
     try:
         with os.fdopen(descriptor, "wb") as handle:
             handle.write(after)
             handle.flush()
             os.fsync(handle.fileno())
-        temporary.chmod(mode)
+        with contextlib.suppress(PermissionError):
+            os.chown(temporary, status.st_uid, status.st_gid)
+        temporary.chmod(mode)  # after the owner, whose change takes the special bits away
         if file.read_bytes() != before:
             raise ConflictError("it was changed by somebody else meanwhile; the next run sees it")
         temporary.replace(file)
@@ -171,10 +195,15 @@ def _report(edit: _FileEdit, *, written: bool) -> WriteReport:
     return WriteReport(results=tuple(results), patches=tuple(patches))
 
 
-def _all_failed(plans: Sequence[ApplicationPlan], file: Path, message: str) -> WriteReport:
+def _all_failed(
+    plans: Sequence[ApplicationPlan],
+    file: Path,
+    message: str,
+    *,
+    reason: Reason = Reason.WRITE_FAILED,
+) -> WriteReport:
     return WriteReport(
         results=tuple(
-            WriteResult(plan, WriteStatus.FAILED, str(file), message, Reason.WRITE_FAILED)
-            for plan in plans
+            WriteResult(plan, WriteStatus.FAILED, str(file), message, reason) for plan in plans
         )
     )

@@ -34,11 +34,11 @@ async def test_a_full_ref_name_is_accepted(repository, make_engine):
     ("branch", "kind"),
     [
         ("v1.0.0", FailureKind.NOT_FOUND),
-        ("refs/tags/v1.0.0", FailureKind.CONFIG),
-        ("0123456789012345678901234567890123456789", FailureKind.CONFIG),
-        (">=1.0 <2", FailureKind.CONFIG),
-        ("1.x", FailureKind.CONFIG),
-        ("--upload-pack=touch /tmp/x", FailureKind.CONFIG),
+        ("refs/tags/v1.0.0", FailureKind.NOT_FOUND),
+        ("0123456789012345678901234567890123456789", FailureKind.NOT_FOUND),
+        (">=1.0 <2", FailureKind.NOT_FOUND),
+        ("1.x", FailureKind.NOT_FOUND),
+        ("--upload-pack=touch /tmp/x", FailureKind.NOT_FOUND),
     ],
 )
 async def test_what_is_no_branch_is_told_with_advice(repository, make_engine, branch, kind):
