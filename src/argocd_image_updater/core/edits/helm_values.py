@@ -67,13 +67,17 @@ class ValueWrite:
 
 @dataclass(slots=True)
 class _Plan:
-    """What the writes ask for; `created` nests the new keys below each mapping."""
+    """What the writes ask for; `created` nests the new keys below each mapping.
+
+    wanted: path and value by the node, or the new key of a mapping, that they come to stand in.
+    """
 
     scalars: dict[int, str] = field(default_factory=dict)
     created: dict[int, dict[str, New]] = field(default_factory=dict)
     shared: set[str] = field(default_factory=set)
     own: set[str] = field(default_factory=set)
     ignored: list[str] = field(default_factory=list)
+    wanted: dict[tuple[int, tuple[str, ...]], tuple[str, str]] = field(default_factory=dict)
 
 
 def edit_helm_values(
@@ -198,6 +202,7 @@ def _plan_write(doc: YamlText, write: ValueWrite, *, plan: _Plan) -> None:
         merged = effective_value(doc, place.at, place.rest[0])
         if merged is not None and holds(doc, merged, _value(doc, write, at=merged)):
             return
+    _want(doc, place.at, place.rest, path=write.path, value=write.value, plan=plan)
     _nest(doc, plan.created.setdefault(place.at, {}), place.rest, write=write)
     if place.at >= 0:
         _note_shared(doc, place.at, place.rest, write=write, plan=plan)
@@ -214,12 +219,24 @@ def _plan_found(doc: YamlText, write: ValueWrite, *, at: int, plan: _Plan) -> No
         message = f"{write.path!r} holds a mapping or a list, not a single value"
         doc.refuse(Reason.TARGET_MISMATCH, message, at=node)
     value = _value(doc, write, at=node)
+    _want(doc, node, (), path=write.path, value=value, plan=plan)
     plan.own |= {write.path}
     if holds(doc, node, value):
         plan.scalars.pop(node, None)
         return
     plan.scalars[node] = value
     _note_shared(doc, node, (), write=write, plan=plan)
+
+
+def _want(
+    doc: YamlText, at: int, below: tuple[str, ...], *, path: str, value: str, plan: _Plan
+) -> None:
+    """Refuse two values for two paths that are one through an anchor: one would go missing."""
+    other, present = plan.wanted.setdefault((at, below), (path, value))
+    if other != path and present != value:
+        message = f"{other!r} and {path!r} are one value through an anchor and cannot differ"
+        doc.refuse(Reason.AMBIGUOUS, message, at=at)
+    plan.wanted[at, below] = (path, value)
 
 
 def _note_shared(

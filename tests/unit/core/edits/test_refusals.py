@@ -210,3 +210,23 @@ def test_a_json_file_stays_json():
 
 def test_a_character_that_no_file_can_hold_is_refused():
     assert refusal("image: {tag: v1}\n", value="\ud800")[0] is Reason.AMBIGUOUS
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "one: &shared {tag: v1}\ntwo: *shared\n",
+        "one: {tag: &shared v1}\ntwo: {tag: *shared}\n",
+        "one: &shared {name: x}\ntwo: *shared\n",
+        "one: {tag: &shared v2}\ntwo: {tag: *shared}\n",
+    ],
+)
+def test_two_values_that_are_one_through_an_anchor_cannot_differ(text):
+    writes = [ValueWrite("one.tag", "v2", "tag"), ValueWrite("two.tag", "v3", "tag")]
+    with pytest.raises(EditRefused) as caught:
+        edit_helm_values(text.encode(), writes, file="v.yaml")
+    assert caught.value.reason is Reason.AMBIGUOUS
+    assert "'one.tag' and 'two.tag'" in str(caught.value)
+    same = [ValueWrite("one.tag", "v4", "tag"), ValueWrite("two.tag", "v4", "tag")]
+    edited = edit_helm_values(text.encode(), same, file="v.yaml").content
+    assert read_helm_value(edited, "one.tag") == read_helm_value(edited, "two.tag") == "v4"
