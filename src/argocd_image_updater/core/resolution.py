@@ -57,7 +57,8 @@ class Context:
 
     controller_namespace: namespace of Argo CD. secrets: for the presence of cosign keys.
     standalone: Applications may come without status. event_filter: keeps the images a registry
-    event is about. default_downgrade: policy where no level names one. refuse_shared: see `WriteBack`.
+    event is about. default_downgrade: policy where no level names one. refuse_shared: see
+    `WriteBack`.
     """
 
     controller_namespace: str = "argocd"

@@ -112,8 +112,8 @@ class WriteBack:
     repository: verbatim URL. base_branch: empty or ``HEAD`` = default branch of the remote.
     push_branch: template text, empty = push to the base branch.
     target_path: file (or directory for a kustomization) relative to the repository root.
-    target_key: first 8 hex digits that identify the write target. refuse_shared: a value that others
-    share through an anchor is not changed.
+    target_key: first 8 hex digits that identify the write target. refuse_shared: a value that
+    others share through an anchor is not changed.
     """
 
     method: str = "argocd"
