@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from argocd_image_updater.core.reasons import Reason
+
 
 class FailureKind(StrEnum):
     """What the caller should make of a failed question."""
@@ -35,12 +37,14 @@ class Failure:
     """Why a question has no answer. The message is for people and holds no secret.
 
     of_content: it follows from bytes that were checked against their digest, so it holds for ever.
+    reason: where it is known better than by the kind.
     """
 
     kind: FailureKind
     message: str
     retry_after_s: float | None = None
     of_content: bool = field(default=False, compare=False)
+    reason: Reason | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,7 @@ def read_files(
     for path, question in questions.items():
         answer = facts[question]
         if isinstance(answer, Failure) and answer.kind is not FailureKind.REFUSED:
-            return Stop(_GIT_REASONS[answer.kind], answer.message)
+            return Stop(answer.reason or _GIT_REASONS[answer.kind], answer.message)
         assert isinstance(answer, FileFact | Failure)
         found[path] = answer
     return found

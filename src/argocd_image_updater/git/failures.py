@@ -38,7 +38,7 @@ class GitError(UpdaterError):
     @property
     def failure(self) -> Failure:
         """The same as an answer."""
-        return Failure(self.kind, str(self))
+        return Failure(self.kind, str(self), reason=self.reason)
 
 
 class DamagedMirrorError(UpdaterError):

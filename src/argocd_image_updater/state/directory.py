@@ -65,8 +65,9 @@ class StateDirectory:
                 f"state directory {path} is in use by process {holder or 'unknown'}; "
                 "wait for it or name another with --state-dir"
             ) from error
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # on a full disk the lock holds without the number
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         return cls(path, descriptor)
 
     def close(self) -> None:
