@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from argocd_image_updater.git.commit import Series
 
 
+# What the series of a push whose answer was lost holds in the branch, once that turns out.
+_ARRIVED = {CommitStatus.PLANNED, CommitStatus.PUSHED}
+
+
 def pushed_result(series: Series, *, branch: str, attempts: int) -> PushResult:
     """Return the result of an accepted push."""
     results = tuple(_became(result, CommitStatus.PUSHED) for result in series.results)
@@ -52,7 +56,7 @@ def carried_over(arrived: Series, series: Series) -> Series:
     """
     results = tuple(
         _became(before, CommitStatus.PUSHED)
-        if before.status is CommitStatus.PLANNED and now.status is CommitStatus.UNCHANGED
+        if before.status in _ARRIVED and now.status is CommitStatus.UNCHANGED
         else now
         for before, now in zip(arrived.results, series.results, strict=True)
     )

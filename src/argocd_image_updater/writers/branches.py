@@ -51,12 +51,17 @@ class Pusher(Protocol):
 
 @dataclass(slots=True)
 class _GroupEdit:
-    """The edit of one commit; remembers per plan how its last run ended."""
+    """The edit of one commit; remembers per plan how its last run ended.
+
+    earlier: what the run before changed, if the last one found it done; a push whose answer was
+    lost may have brought it.
+    """
 
     group: CommitGroup
     refused: dict[int, tuple[Reason, str]] = field(default_factory=dict)
     changed: dict[int, str] = field(default_factory=dict)
     warnings: dict[int, str] = field(default_factory=dict)
+    earlier: dict[int, str] = field(default_factory=dict)
 
     @property
     def paths(self) -> tuple[str, ...]:
@@ -64,9 +69,16 @@ class _GroupEdit:
             dict.fromkeys(path for plan in self.group.plans for path in target_paths(plan.intent))
         )
 
+    def changed_by(self, result: CommitResult) -> Mapping[int, str]:
+        """Return the path by plan that the commit changed."""
+        if result.status is CommitStatus.PUSHED and not self.changed:
+            return self.earlier
+        return self.changed
+
     def __call__(self, files: Mapping[str, FileFact | Failure]) -> Mapping[str, bytes]:
         self.refused.clear()
-        self.changed.clear()
+        self.earlier = self.changed or self.earlier
+        self.changed = {}
         self.warnings.clear()
         written: dict[str, bytes] = {}
         for index, plan in enumerate(self.group.plans):
@@ -166,8 +178,9 @@ def _results(
 ) -> list[WriteResult]:
     """Say for every plan of a commit how it ended."""
     found: list[WriteResult] = []
+    changed = edit.changed_by(result)
     for index, plan in enumerate(edit.group.plans):
-        path = edit.changed.get(index, "")
+        path = changed.get(index, "")
         where = f"{path or plan.intent.write_back.target_path} on {branch}"
         if index in edit.refused:
             reason, message = edit.refused[index]
@@ -213,7 +226,8 @@ def _record(
     result: CommitResult,
     branch: str,
 ) -> CommitRecord:
-    plans = [plan for index, plan in enumerate(edit.group.plans) if index in edit.changed]
+    changed = edit.changed_by(result)
+    plans = [plan for index, plan in enumerate(edit.group.plans) if index in changed]
     files = sorted(result.files, key=lambda change: change.path)
     return CommitRecord(
         repository=batch.base.repository,
