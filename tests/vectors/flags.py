@@ -31,14 +31,3 @@ def rule_of(case: dict, rules: Mapping[str, Callable[..., Any]]) -> Callable[...
         return None
     text = flag_text(case)
     return next((rule for words, rule in rules.items() if words in text), None)
-
-
-def expectations(case: dict) -> list[dict | None]:
-    """Return the recorded expectation and the better one given as data; None for an error."""
-    recorded = None if case.get("error") else case.get("expect")
-    if "better" not in case:
-        return [recorded]
-    better = case["better"]
-    if better.get("error"):
-        return [recorded, None]
-    return [recorded, {**(recorded or {}), **better}]
