@@ -8,7 +8,7 @@ import time
 import pytest
 
 from servers.git_server import commit_files, tip
-from stages.standalone import application, git_write_back, images, reference, resource, source
+from stages.standalone import application, git_write_back, images, live, reference, resource, source
 
 pytestmark = pytest.mark.lab("docker-registry", "git", "git-http-backend", "nginx", "fcgiwrap")
 LIMIT_S = 60
@@ -117,6 +117,22 @@ def test_batching_decides_what_a_commit_holds_and_one_push_brings_all(stage, per
     }
 
 
+@pytest.fixture
+def repeat(shop):
+    """Start runs with an interval; one that a failed test leaves behind is killed."""
+    started = []
+
+    def start(*words):
+        started.append(Repeated(shop, *words))
+        return started[-1]
+
+    yield start
+    for running in started:
+        if running.process.poll() is None:
+            running.process.kill()
+            running.process.wait()
+
+
 class Repeated:
     """A run with an interval; its reports are read as they come."""
 
@@ -137,8 +153,8 @@ class Repeated:
             time.sleep(0.02)
 
 
-def test_repeated_cycles_see_new_tags_new_commits_and_new_manifests(shop):
-    running = Repeated(shop, "--interval", "50ms")
+def test_repeated_cycles_see_new_tags_new_commits_and_new_manifests(shop, repeat):
+    running = repeat("--interval", "50ms")
     assert {one["reason"] for one in running.reports(1)[0]["images"]} == {"Updated", "UpToDate"}
     commit_files(shop.bare(), {"README": b"by somebody\n"}, message="Foreign")
     shop.push("1.3.0")
@@ -179,8 +195,83 @@ def test_a_signal_lets_the_running_cycle_push_what_it_began(shop):
     assert len(shop.log()) == 3
 
 
-def test_manifests_that_break_between_cycles_do_not_end_the_program(shop):
-    running = Repeated(shop, "--interval", "50ms")
+@pytest.mark.parametrize("per", ["app", "resource", "one"])
+def test_a_plan_of_every_target_and_batching_is_what_the_run_does(stage, per):
+    stage.push("1.0.0", "1.1.0")
+    kustomization = f"resources: [d.yaml]\nimages:\n- name: {stage.image()}\n  newTag: 1.0.0\n"
+    stage.repository(
+        files=stage.values("values", "other")
+        | {"kustomize/kustomization.yaml": kustomization.encode(), "override/Chart.yaml": b"a: b\n"}
+    )
+    targets = {"values": "helmvalues", "kustomize": "kustomization", "override": ""}
+    listed = images(web=f"{stage.image()}:1.x")
+    behind = live("Helm", f"{stage.image()}:1.0.0")
+    for name in (*targets, "other"):
+        status = behind if name == "override" else None
+        stage.add(application(name, source(stage.url(), name), status=status))
+    references = [reference(name, listed, **git_write_back(kind)) for name, kind in targets.items()]
+    stage.add(resource("first", references))
+    aside = git_write_back(branch="main:side")
+    stage.add(resource("second", [reference("other", listed, **aside)]))
+    place = source("https://git.example.com/never-asked.git", "x")
+    place["helm"] = {"parameters": [{"name": "image.tag", "value": "1.0.0"}]}
+    stage.add(application("place", place, status=behind))
+    stage.add(resource("third", [reference("place", listed)]))
+    plan = stage.run("plan", "--git-batch-commits", per)
+    again = stage.run("plan", "--git-batch-commits", per)
+    done = stage.run("--git-batch-commits", per)
+    assert (plan.code, done.code) == (3, 0), done.out
+    assert set(done.reasons.values()) == {"Updated"}
+    pushed = {branch: stage.log(branch=branch, pattern="%H") for branch in ("main", "side")}
+    for commit in done.report["commits"]:
+        assert commit["commit"] in pushed[commit["branch"]]
+    for one in (plan, again, done):
+        for commit in one.report["commits"]:
+            commit.pop("commit")
+        for patch in one.report["patches"]:
+            patch.pop("written")
+    for part in ("commits", "patches"):
+        assert plan.report[part] == again.report[part] == done.report[part]
+    assert len(done.report["commits"]) == {"app": 4, "resource": 2, "one": 2}[per]
+
+
+def test_a_folder_that_vanishes_between_cycles_is_told_and_waited_for(shop, repeat):
+    running = repeat("--interval", "50ms")
+    running.reports(1)
+    away = shop.manifests.with_name("away")
+    shop.manifests.rename(away)
+    err = shop.folder / "err"
+    end = time.monotonic() + LIMIT_S
+    while "the cycle failed" not in err.read_text():
+        assert time.monotonic() < end
+        assert running.process.poll() is None
+        time.sleep(0.02)
+    lines = [one for one in err.read_text().splitlines() if "the cycle failed" in one]
+    assert all(str(shop.manifests) in line for line in lines)
+    seen = len(running.reports(1))
+    shop.push("1.3.0")
+    away.rename(shop.manifests)
+    running.reports(seen + 1)
+    running.process.send_signal(signal.SIGTERM)
+    assert shop.finish(running.process).code == 0
+    assert "tag: 1.3.0" in shop.file("one/values.yaml")
+
+
+def test_a_manifest_that_changed_between_cycles_is_followed(shop, repeat):
+    running = repeat("--interval", "50ms")
+    running.reports(1)
+    shop.helm("one", "two", "three", image=f"{shop.image()}:2.x")
+    end = time.monotonic() + LIMIT_S
+    while any("tag: 2.0.0" not in shop.file(f"{one}/values.yaml") for one in ("one", "three")):
+        assert time.monotonic() < end
+        assert running.process.poll() is None
+        time.sleep(0.02)
+    running.process.send_signal(signal.SIGTERM)
+    assert shop.finish(running.process).code == 0
+
+
+def test_manifests_that_break_between_cycles_do_not_end_the_program(shop, repeat):
+    running = repeat("--interval", "50ms")
     running.reports(1)
     path = shop.manifests / "registries.conf"
     good = path.read_text()
