@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.decisions import TagVerdict
     from argocd_image_updater.core.strategy import Candidate
 
+# Where the images of an Application were read; else the path of a file.
+LIVE, PARAMETERS = "live", "parameters"
 # How the edges find the repository of an image: (image, pull secret, namespace).
 Locate = Callable[[ImageReference, str, str], RepositoryKey | Problem]
 
@@ -91,11 +93,15 @@ def decide_image(
     namespace: str,
     facts: Facts,
     policy: Policy,
+    where: str = LIVE,
 ) -> Settled | Due | Pending:
-    """Decide for one configured image against the live images of its Application."""
+    """Decide for one configured image against the live images of its Application.
+
+    where: where the images were read; other than `LIVE` they are declared, not running.
+    """
     matches = live_matches(live, settings.reference, kustomize_image=settings.kustomize_image)
     if not matches:
-        return _not_live(settings, live)
+        return _not_live(settings, live, where=where)
     first = _with_tag(matches[0])
     repository = policy.locate(settings.reference, settings.pull_secret, namespace)
     if isinstance(repository, Problem):
@@ -173,8 +179,13 @@ def _settled(choice: NoChoice, live: ImageReference) -> Settled:
     return Settled(choice.reason, choice.message, considered=True, live=live, trace=choice.trace)
 
 
-def _not_live(settings: ImageSettings, live: tuple[ImageReference, ...]) -> Settled:
-    message = f"{settings.reference.full_name} is not among the Application's images"
+def _not_live(settings: ImageSettings, live: tuple[ImageReference, ...], *, where: str) -> Settled:
+    name = settings.reference.full_name
+    if where != LIVE:
+        place = "the parameters of the Application" if where == PARAMETERS else where
+        message = f"{name} is not declared in {place}; forceUpdate: true writes it there"
+        return Settled(Reason.NOT_LIVE, message)
+    message = f"{name} is not among the Application's images"
     for image in live:
         if hub_equivalent(image, settings.reference):
             return Settled(

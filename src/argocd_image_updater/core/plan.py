@@ -79,6 +79,7 @@ def plan_application(
             namespace=typed.application.key.namespace,
             facts=facts,
             policy=policy,
+            where=running.where,
         )
         if isinstance(state, Pending):
             open_questions |= state.questions

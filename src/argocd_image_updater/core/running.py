@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from argocd_image_updater.core.application import Source
 from argocd_image_updater.core.choice import Facts, Pending
 from argocd_image_updater.core.declared import declared_in_file, declared_in_source
+from argocd_image_updater.core.due import LIVE, PARAMETERS
 from argocd_image_updater.core.edits.result import EditRefused
 from argocd_image_updater.core.parameters.dispatch import TargetMismatch
 from argocd_image_updater.core.reference import ImageReference, parse_image, with_forced
@@ -49,12 +50,12 @@ def running_images(
             (item.reference, item.kustomize_image) for item in intent.images if item.force_update
         ]
         running = tuple(parse_image(text) for text in intent.application.live_images)
-        return Running((with_forced(running, forced),) * len(intent.images), "live")
+        return Running((with_forced(running, forced),) * len(intent.images), LIVE)
     if intent.write_back.method != "git":
         found = [
             declared_in_source(_image_source(intent, item), intent, item) for item in intent.images
         ]
-        return _declared(intent, found, where="parameters")
+        return _declared(intent, found, where=PARAMETERS)
     files = read_files(base_branch(intent), target_paths(intent), facts)
     if isinstance(files, Pending | Stop):
         return files
