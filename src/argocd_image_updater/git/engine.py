@@ -232,7 +232,7 @@ class GitEngine:
         """Store the objects and push; a push without an answer is looked up at the remote."""
         self.statistics.pushes += 1
         try:
-            await self._store.add(access.mirror, series.objects)
+            await self._store.add(access, series.objects)
             answer = await push_commit(
                 self._runner,
                 access.connection,

@@ -76,8 +76,9 @@ class ObjectStore:
         self._statistics.rebuilt_mirrors += 1
         mirror.discard()
 
-    async def add(self, mirror: Mirror, objects: Mapping[str, StoredObject]) -> None:
+    async def add(self, access: Access, objects: Mapping[str, StoredObject]) -> None:
         """Store new objects as one pack."""
+        mirror = access.mirror
         pack = await asyncio.to_thread(build_pack, list(objects.values()), mirror.object_format)
         output = await self._runner.run(
             [f"--git-dir={mirror.repo}", "index-pack", "--stdin"],
@@ -86,7 +87,7 @@ class ObjectStore:
         )
         if not output.ok:
             if why := disk_words(output.stderr):
-                raise disk_error(why, where="git index-pack")
+                raise disk_error(why, where=access.shown)
             raise DamagedMirrorError(sentence(output.stderr))
         self._statistics.sent_bytes += len(pack)
 
