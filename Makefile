@@ -10,10 +10,10 @@ BIN := .venv/bin
 JOBS ?= 2
 ARGS ?=
 
-.PHONY: help setup demo lab test check format docs bench build clean
+.PHONY: help setup demo lab lab-cluster test check format docs bench build clean
 
 help: ## list these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 setup: ## prepare .venv; does nothing when it is up to date
 	@sh tools/setup.sh
@@ -23,6 +23,9 @@ demo: setup ## show one guided update, without a cluster and without the network
 
 lab: setup ## get and list the real components that the tests use
 	@$(BIN)/python tools/lab.py
+
+lab-cluster: setup ## the same with a Kubernetes API and Argo CD, built from their Go modules
+	@$(BIN)/python tools/lab.py --cluster
 
 test: lab ## run every test
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)

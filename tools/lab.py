@@ -2,8 +2,9 @@
 
 As root on Debian the missing packages are installed, without starting their services; elsewhere
 the table says what is missing and how to get it. With ``CI`` in the environment a missing part ends
-the run with status 1; otherwise the tests that need it say so themselves. Only the standard library
-is used, because this runs before anything else.
+the run with status 1; otherwise the tests that need it say so themselves. With ``--cluster`` the
+parts of a Kubernetes cluster with Argo CD come too, of which `lab_go` builds those that Debian does
+not have. Only the standard library is used, because this runs before anything else.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab_go import GO_PARTS, build_missing, find_asset, find_built, find_go_part
+from lab_toolchain import LabError, go_advice
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -29,7 +33,10 @@ APT_TIMEOUT_S = 900
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One component: the program that proves it is there, its package, and what it is for."""
+    """One component: the program that proves it is there, its package, and what it is for.
+
+    No package: it is built here from its Go module.
+    """
 
     name: str
     program: str
@@ -61,10 +68,25 @@ PARTS = (
     Part("ssh", "ssh", "openssh-client", "Git over SSH", "part of OpenSSH"),
     Part("sshd", "sshd", "openssh-server", "Git over SSH", "part of OpenSSH"),
 )
+_BUILT = f"`make lab-cluster` builds it. {go_advice()}"
+CLUSTER_PARTS = (
+    Part("etcd", "etcd", "etcd-server", "store of the cluster", "brew install etcd"),
+    Part("redis-server", "redis-server", "redis-server", "Argo CD's cache", "brew install redis"),
+    Part("kube-apiserver", "kube-apiserver", "", "the Kubernetes API", _BUILT),
+    Part("kubectl", "kubectl", "", "applies manifests", _BUILT),
+    Part("kube-controller-manager", "kube-controller-manager", "", "makes Pods", _BUILT),
+    Part("argocd", "argocd", "", "Argo CD's controllers", _BUILT),
+    Part("kustomize", "kustomize", "", "renders for Argo CD", _BUILT),
+    Part("helm", "helm", "", "renders for Argo CD", _BUILT),
+)
 
 
 def find_program(name: str) -> str | None:
     """Return the path of a part's program, or None."""
+    if find_go_part(name):  # one of another version on PATH would not do
+        return find_built(name)
+    if found := find_asset(name):
+        return found
     folders = [*os.environ.get("PATH", "").split(os.pathsep), *SERVER_FOLDERS]
     if name == "git-http-backend" and (exec_path := _git_exec_path()):
         folders.insert(0, exec_path)
@@ -80,16 +102,18 @@ def _git_exec_path() -> str:
 
 def find_part(name: str) -> Part:
     """Return the part of that name."""
-    return next(part for part in PARTS if part.name == name)
+    return next(part for part in (*PARTS, *CLUSTER_PARTS) if part.name == name)
 
 
-def missing_parts() -> list[Part]:
+def missing_parts(parts: Iterable[Part]) -> list[Part]:
     """Return the parts whose program cannot be found."""
-    return [part for part in PARTS if find_program(part.program) is None]
+    return [part for part in parts if find_program(part.program) is None]
 
 
 def advice(part: Part) -> str:
     """Say how to get a part: on Debian by its package, elsewhere in words."""
+    if not part.package:
+        return part.elsewhere
     return f"Debian: apt-get install {part.package}; elsewhere: {part.elsewhere}"
 
 
@@ -140,25 +164,38 @@ def _apt(command: list[str]) -> bool:
     return done.returncode == 0
 
 
-def print_table() -> None:
+def print_table(parts: Iterable[Part]) -> None:
     """Print every part with the place where it was found, or how to get it."""
-    for part in PARTS:
+    for part in parts:
         found = find_program(part.program)
         state = found or f"missing - {advice(part)}"
-        print(f"  {part.name:<17} {part.purpose:<22} {state}")
+        print(f"  {part.name:<24} {part.purpose:<22} {state}")
 
 
-def main() -> int:
-    """Install what is missing where that is possible, and report."""
-    missing = missing_parts()
-    if missing and can_install():
-        install(part.package for part in missing)
-        missing = missing_parts()
-    print_table()
+def get(parts: Iterable[Part]) -> bool:
+    """Install and build what is missing where that is possible; return whether all went well."""
+    missing = missing_parts(parts)
+    packages = [part.package for part in missing if part.package]
+    installed = not packages or not can_install() or install(packages)
+    names = {part.name for part in missing}
+    try:
+        build_missing([part for part in GO_PARTS if part.name in names])
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return False
+    return installed
+
+
+def main(words: Iterable[str] = ()) -> int:
+    """Get what is missing, and report. words: ``--cluster`` for the parts of the cluster too."""
+    parts = (*PARTS, *CLUSTER_PARTS) if "--cluster" in words else PARTS
+    get(parts)
+    print_table(parts)
+    missing = missing_parts(parts)
     if missing:
         print("lab: the tests that need a missing part say so", file=sys.stderr)
     return 1 if missing and os.environ.get("CI") else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 
 
 def test_every_part_says_how_to_get_it():
-    for part in lab.PARTS:
+    for part in (*lab.PARTS, *lab.CLUSTER_PARTS):
         assert part.package in lab.advice(part)
         assert part.elsewhere
 
@@ -74,6 +74,8 @@ def test_marked():
 def test_a_test_whose_part_is_missing_says_which(tmp_path, ci, word):
     conftest = (ROOT / "tests" / "conftest.py").read_text()
     (tmp_path / "conftest.py").write_text(f"import lab\nlab.SERVER_FOLDERS = ()\n{conftest}")
+    for module in ("lab_go.py", "lab_toolchain.py"):
+        (tmp_path / module).write_text((ROOT / "tools" / module).read_text())
     (tmp_path / "test_it.py").write_text(MARKED)
     (tmp_path / "pytest.ini").write_text(
         f"[pytest]\npythonpath = {ROOT / 'tools'}\nmarkers = lab(*parts): x\n"
