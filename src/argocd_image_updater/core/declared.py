@@ -9,6 +9,7 @@ Source of the rules: docs/standalone.md, docs/write-back.md.
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.edits.helm_values import read_helm_value
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from argocd_image_updater.core.application import Source
+
+# Every image of an Application looks through the same entries.
+_CACHED_ENTRIES = 4096
 
 
 def declared_in_source(
@@ -164,6 +168,7 @@ def _declared_entry(
     return result
 
 
+@lru_cache(maxsize=_CACHED_ENTRIES)
 def _entry_image(entry: KustomizeEntry) -> ImageReference:
     text = f"{entry.name}={entry.new_name}" if entry.new_name else entry.name
     return _with_entry_tag(parse_image(text), entry)

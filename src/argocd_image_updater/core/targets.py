@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.declared import override_source
 from argocd_image_updater.core.edits.helm_values import (
+    changes_helm_values,
     edit_helm_values,
     helm_value_writes,
 )
 from argocd_image_updater.core.edits.kustomization import (
     KUSTOMIZATION_FILES,
     KustomizeEntry,
+    changes_kustomization,
     edit_kustomization,
     read_kustomization_images,
 )
@@ -152,7 +154,13 @@ def is_declared(
             source_type=intent.source_type,
             tag=write.tag,
         )
-    return not edit_target(intent, (write,), (), source=source, files={file: content}).changed
+    refuse_shared = intent.write_back.refuse_shared
+    if kind is TargetKind.KUSTOMIZATION:
+        assert content is not None
+        entry = _kustomize_entry(write, read_kustomization_images(content, file=file))
+        return not changes_kustomization(content, (entry,), file=file, refuse_shared=refuse_shared)
+    values = helm_value_writes((write,))
+    return not changes_helm_values(content, values, file=file, refuse_shared=refuse_shared)
 
 
 @dataclass(frozen=True, slots=True)

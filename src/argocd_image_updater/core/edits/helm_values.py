@@ -79,6 +79,11 @@ class _Plan:
     ignored: list[str] = field(default_factory=list)
     wanted: dict[tuple[int, tuple[str, ...]], tuple[str, str]] = field(default_factory=dict)
 
+    @property
+    def also_changed(self) -> tuple[str, ...]:
+        """Return the paths that change along through an anchor."""
+        return tuple(sorted(self.shared - self.own))
+
 
 def edit_helm_values(
     content: bytes | None,
@@ -94,20 +99,52 @@ def edit_helm_values(
     Raises:
         EditRefused: a path does not fit the file, or the edit cannot be proven.
     """
+    doc, plan = _planned(content, writes, file=file, refuse_shared=refuse_shared)
+    if not _operations(plan):
+        return Edit(
+            _filled(content, writes),
+            changed=False,
+            also_changed=plan.also_changed,
+            ignored=tuple(plan.ignored),
+        )
+    edited = edit_text(doc, _operations(plan), style=detect_style(doc))
+    return Edit(edited, changed=True, also_changed=plan.also_changed, ignored=tuple(plan.ignored))
+
+
+def changes_helm_values(
+    content: bytes | None,
+    writes: Sequence[ValueWrite],
+    *,
+    file: str,
+    refuse_shared: bool = False,
+) -> bool:
+    """Tell whether an edit would change the file, without making it.
+
+    Raises:
+        EditRefused: a path does not fit the file.
+    """
+    return bool(_operations(_planned(content, writes, file=file, refuse_shared=refuse_shared)[1]))
+
+
+def _planned(
+    content: bytes | None, writes: Sequence[ValueWrite], *, file: str, refuse_shared: bool
+) -> tuple[YamlText, _Plan]:
     if len(writes) > MAX_WRITES:
         raise EditRefused(Reason.AMBIGUOUS, f"{file}: more than {MAX_WRITES} values at once")
-    if content is None or not content.strip(b" \t\r\n"):
-        content = NEW_FILE_HEADER if writes else content or b""
-    doc, plan = parse(content, file=file), _Plan()
+    doc, plan = parse(_filled(content, writes), file=file), _Plan()
     for write in writes:
         _plan_write(doc, write, plan=plan)
-    also_changed = tuple(sorted(plan.shared - plan.own))
-    if also_changed and refuse_shared:
-        message = f"the change would also change {', '.join(also_changed)} through an anchor"
+    if refuse_shared and plan.also_changed:
+        message = f"the change would also change {', '.join(plan.also_changed)} through an anchor"
         doc.refuse(Reason.AMBIGUOUS, message)
-    operations = _operations(plan)
-    edited = edit_text(doc, operations, style=detect_style(doc)) if operations else content
-    return Edit(edited, bool(operations), also_changed, tuple(plan.ignored))
+    return doc, plan
+
+
+def _filled(content: bytes | None, writes: Sequence[ValueWrite]) -> bytes:
+    """Return the content, or for a blank file what a new one begins with."""
+    if content is None or not content.strip(b" \t\r\n"):
+        return NEW_FILE_HEADER if writes else content or b""
+    return content
 
 
 def read_helm_value(content: bytes, path: str, *, file: str = "") -> str | None:

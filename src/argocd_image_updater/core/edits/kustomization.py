@@ -9,6 +9,7 @@ https://kubectl.docs.kubernetes.io/references/kustomize/kustomization/images/.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.edits.layout import detect_style
@@ -23,7 +24,7 @@ from argocd_image_updater.core.edits.operations import (
     edit_text,
 )
 from argocd_image_updater.core.edits.result import Edit, EditRefused
-from argocd_image_updater.core.edits.yamltext import parse
+from argocd_image_updater.core.edits.yamltext import KEPT_TEXTS, parse
 from argocd_image_updater.core.edits.yamltree import (
     effective_value,
     find_value,
@@ -58,6 +59,11 @@ class _Plan:
     shared: set[str] = field(default_factory=set)
     own: set[str] = field(default_factory=set)
 
+    @property
+    def also_changed(self) -> tuple[str, ...]:
+        """Return the paths that change along through an anchor."""
+        return tuple(sorted(self.shared - self.own))
+
 
 def kustomize_entry(text: str) -> KustomizeEntry:
     """Return the entry for an override text ``[original=]image[:tag][@digest]``.
@@ -87,13 +93,21 @@ def read_kustomization_images(content: bytes, *, file: str = "") -> tuple[Kustom
     Raises:
         EditRefused: the file cannot be read.
     """
+    return tuple(entry for _, _, entry in _present(content, file))
+
+
+@lru_cache(maxsize=KEPT_TEXTS)
+def _present(content: bytes, file: str) -> tuple[tuple[int, int, KustomizeEntry], ...]:
+    """Return position, node and entry of every item of ``images`` that is a mapping."""
     doc = parse(content, file=file)
     root = _root(doc)
     images = None if root is None or doc.is_null(root) else _images(doc, root)
     if images is None or not doc.is_sequence(images):
         return ()
-    nodes = (doc.resolved(item) for item in doc.items(images))
-    return tuple(_entry_at(doc, node) for node in nodes if doc.is_mapping(node))
+    nodes = ((position, doc.resolved(item)) for position, item in enumerate(doc.items(images)))
+    return tuple(
+        (position, node, _entry_at(doc, node)) for position, node in nodes if doc.is_mapping(node)
+    )
 
 
 def edit_kustomization(
@@ -108,6 +122,31 @@ def edit_kustomization(
     Raises:
         EditRefused: the file is no single kustomization, or the edit cannot be proven.
     """
+    doc, plan = _planned(content, entries, file=file, refuse_shared=refuse_shared)
+    if not plan.operations:
+        return Edit(content, changed=False)
+    edited = edit_text(doc, plan.operations, style=detect_style(doc))
+    return Edit(edited, changed=True, also_changed=plan.also_changed)
+
+
+def changes_kustomization(
+    content: bytes,
+    entries: Sequence[KustomizeEntry],
+    *,
+    file: str,
+    refuse_shared: bool = False,
+) -> bool:
+    """Tell whether an edit would change the file, without making it.
+
+    Raises:
+        EditRefused: the file is no single kustomization.
+    """
+    return bool(_planned(content, entries, file=file, refuse_shared=refuse_shared)[1].operations)
+
+
+def _planned(
+    content: bytes, entries: Sequence[KustomizeEntry], *, file: str, refuse_shared: bool
+) -> tuple[YamlText, _Plan]:
     doc = parse(content, file=file)
     root = _root(doc)
     wanted = list({entry.name: entry for entry in entries}.values())
@@ -115,15 +154,11 @@ def edit_kustomization(
     if root is None or doc.is_null(root):
         _fill_root(root, wanted, plan=plan)
     else:
-        _plan_images(doc, root, wanted, plan=plan)
-    if not plan.operations:
-        return Edit(content, changed=False)
-    also_changed = tuple(sorted(plan.shared - plan.own))
-    if also_changed and refuse_shared:
-        message = f"the change would also change {', '.join(also_changed)} through an anchor"
+        _plan_images(doc, root, wanted, present=_present(content, file), plan=plan)
+    if refuse_shared and plan.also_changed:
+        message = f"the change would also change {', '.join(plan.also_changed)} through an anchor"
         doc.refuse(Reason.AMBIGUOUS, message)
-    edited = edit_text(doc, plan.operations, style=detect_style(doc))
-    return Edit(edited, changed=True, also_changed=also_changed)
+    return doc, plan
 
 
 def _root(doc: YamlText) -> int | None:
@@ -160,15 +195,15 @@ def _fill_root(root: int | None, wanted: Sequence[KustomizeEntry], *, plan: _Pla
 
 
 def _plan_images(
-    doc: YamlText, root: int, wanted: Sequence[KustomizeEntry], *, plan: _Plan
+    doc: YamlText,
+    root: int,
+    wanted: Sequence[KustomizeEntry],
+    *,
+    present: Sequence[tuple[int, int, KustomizeEntry]],
+    plan: _Plan,
 ) -> None:
     images = _images(doc, root)
     items = doc.items(images) if images is not None and doc.is_sequence(images) else []
-    present = [
-        (position, doc.resolved(item), _entry_at(doc, doc.resolved(item)))
-        for position, item in enumerate(items)
-        if doc.is_mapping(doc.resolved(item))
-    ]
     names = {entry.name for entry in wanted}
     new = []
     for entry in wanted:

@@ -9,6 +9,7 @@ does not exist is created in one exact shape. Source: tests/vectors/data/argocd_
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.edits.layout import detect_style
@@ -34,7 +35,7 @@ from argocd_image_updater.core.edits.operations import (
     edit_text,
 )
 from argocd_image_updater.core.edits.result import Edit, EditRefused
-from argocd_image_updater.core.edits.yamltext import parse
+from argocd_image_updater.core.edits.yamltext import KEPT_TEXTS, parse
 from argocd_image_updater.core.edits.yamltree import find_value
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.reference import (
@@ -64,6 +65,7 @@ class OverrideContent:
     plugin: tuple[EnvEntry, ...] = ()
 
 
+@lru_cache(maxsize=KEPT_TEXTS)
 def read_override(content: bytes, *, file: str = "") -> OverrideContent:
     """Return the lists of an override file.
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 MAX_SIZE_BYTES = 8 * 1024 * 1024  # larger files are data, not configuration
 MAX_DEPTH = 100  # nested collections
 MAX_EVENTS = 400_000  # about 400 bytes of memory each
+# The images of an Application look at the same file one after the other; a text can be large.
+KEPT_TEXTS = 2
 MAX_EXPANDED_NODES = 1_000_000  # nodes after expanding aliases: stops alias bombs
 
 BOM = "\ufeff"
@@ -185,8 +188,12 @@ def reads_as_json(text: str) -> bool:
     return True
 
 
+@lru_cache(maxsize=KEPT_TEXTS)
 def parse(content: bytes, *, file: str) -> YamlText:
-    """Parse bytes; raise `EditRefused` (TargetUnreadable) if they are no acceptable YAML."""
+    """Parse bytes; raise `EditRefused` (TargetUnreadable) if they are no acceptable YAML.
+
+    All who ask for the same bytes share one text: nobody may change it.
+    """
     text = _decode(content, file=file)
     bom = text.startswith(BOM)
     doc = YamlText(text=text[1:] if bom else text, file=file, bom=bom)
