@@ -81,8 +81,13 @@ GO_PARTS = (
         stamps=(f"{ARGOCD}/common.version={ARGOCD_VERSION.removeprefix('v')}",),
         folder="manifests/crds",
     ),
-    GoPart(name="kustomize", module="sigs.k8s.io/kustomize/kustomize/v5", version="v5.5.0",
-           package=""),
+    GoPart(
+        name="kustomize",
+        module="sigs.k8s.io/kustomize/kustomize/v5",
+        version="v5.5.0",
+        package="",
+        stamps=("sigs.k8s.io/kustomize/api/provenance.version=v5.5.0",),
+    ),
     GoPart(
         name="helm",
         module="helm.sh/helm/v3",
@@ -90,7 +95,7 @@ GO_PARTS = (
         package="cmd/helm",
         stamps=("helm.sh/helm/v3/internal/version.version=v3.18.4",),
     ),
-)  # fmt: skip
+)
 
 
 def cache_folder() -> Path:
