@@ -99,3 +99,31 @@ def test_pruning_keeps_the_rows_that_were_checked_last(tmp_path, monkeypatch):
     store.prune()
     assert set(store.read_tags("r", "p")) == {"t4", "t5"}
     store.close()
+
+
+def test_a_store_that_cannot_be_opened_keeps_facts_in_memory_and_says_so(tmp_path):
+    store = FactStore.open(tmp_path / "missing" / "facts.db")
+    assert "in memory only" in store.take_trouble()
+    assert store.take_trouble() == ""
+    store.write("r", tags={"a": "d"}, images=[], checked_at_s=1)
+    assert store.read_tags("r", "").keys() == {"a"}
+    store.close()
+
+
+def test_a_file_that_turns_out_to_be_damaged_stops_nothing_and_is_begun_anew(tmp_path):
+    path = tmp_path / "facts.db"
+    store = FactStore.open(path)
+    tags = {f"tag-{number}": "d" * 71 for number in range(2_000)}
+    store.write("r", tags=tags, images=[], checked_at_s=1)
+    store.close()
+    content = bytearray(path.read_bytes())
+    content[4096:] = b"\xa5" * (len(content) - 4096)
+    path.write_bytes(content)
+    store = FactStore.open(path)
+    assert store.read_tags("r", "") == {}
+    store.close()
+    store = FactStore.open(path)
+    store.write("r", tags={"a": "d"}, images=[], checked_at_s=1)
+    assert store.read_tags("r", "").keys() == {"a"}
+    assert store.take_trouble() == ""
+    store.close()
