@@ -11,7 +11,6 @@ def test_tags_stay_as_they_are_and_in_order():
     pages.add(b'{"name": "x", "tags": ["b", "a", "b"]}')
     pages.turn_to("2")
     pages.add(b'{"tags": null}')
-    pages.add(b"{}")
     assert pages.tags == ("b", "a", "b")
 
 
@@ -58,3 +57,18 @@ def test_a_list_is_bounded(monkeypatch):
     monkeypatch.setattr(tag_lists, "MAX_PAGES", 1)
     with pytest.raises(TagListError):
         TagPages("1").turn_to("2")
+
+
+def test_a_further_page_that_says_nothing_is_not_taken_for_an_empty_one():
+    pages = TagPages("first")
+    pages.add(b'{"name": "app", "tags": ["1.0"]}')
+    with pytest.raises(TagListError):
+        pages.add(b"{}")
+
+
+@pytest.mark.parametrize("body", [b'{"name": "app", "tags": null}', b'{"name": "app"}'])
+def test_a_further_page_without_tags_that_names_its_repository_is_empty(body):
+    pages = TagPages("first")
+    pages.add(b'{"name": "app", "tags": ["1.0"]}')
+    pages.add(body)
+    assert pages.tags == ("1.0",)
