@@ -72,7 +72,7 @@ def kustomize_entry(text: str) -> KustomizeEntry:
     """
     image = parse_image(text)
     tag = image.tag or ImageTag()
-    name = _repository(text[len(image.alias) + 1 :] if image.alias else text)
+    name = _repository(text.partition("=")[2] if "=" in text else text, tag)
     if not name:
         message = f"{text!r} is no image override"
         raise EditRefused(Reason.SETTINGS_INVALID, message, hint="write it like name=image:tag")
@@ -81,10 +81,12 @@ def kustomize_entry(text: str) -> KustomizeEntry:
     return KustomizeEntry(name, "", tag.name, tag.digest)
 
 
-def _repository(text: str) -> str:
+def _repository(text: str, tag: ImageTag) -> str:
     """Cut tag and digest off without touching the spelling."""
-    head, slash, last = text.partition("@")[0].rpartition("/")
-    return head + slash + last.partition(":")[0]
+    image = text.partition("@")[0]
+    return (
+        image.removesuffix(tag.name).removesuffix(":") if image.endswith(f":{tag.name}") else image
+    )
 
 
 def read_kustomization_images(content: bytes, *, file: str = "") -> tuple[KustomizeEntry, ...]:

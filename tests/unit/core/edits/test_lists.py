@@ -126,6 +126,7 @@ def test_a_kustomization_is_read_through_anchors_and_merges():
         ("index.docker.io/a/b:1", KustomizeEntry("index.docker.io/a/b", "", "1", "")),
         ("a=b=c:v1", KustomizeEntry("a", "b=c", "v1", "")),
         ("x=localhost:5000/y", KustomizeEntry("x", "localhost:5000/y", "", "")),
+        ("=nginx:1", KustomizeEntry("nginx", "", "1", "")),
     ],
 )
 def test_an_override_text_keeps_its_spelling(text, entry):
