@@ -23,7 +23,7 @@ from lab import find_program
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
-READY_S = 20.0
+READY_S = 60.0  # a busy machine is no fault of the registry
 USERNAME, PASSWORD = "reader", "p"
 PASSWORD_BCRYPT = "$2b$04$0REt3ITi/lvnQVN1xJCeleHq0d8s6IpIRkWKakqTfM/vSqioXFMJa"
 
