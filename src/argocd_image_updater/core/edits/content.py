@@ -15,7 +15,7 @@ from argocd_image_updater.core.edits.scalars import (
     canonical,
     double_quoted,
     is_plain,
-    literal_lines,
+    literal_block,
 )
 
 New = str | Flag | Mapping[str, "New"] | Sequence["New"]
@@ -89,14 +89,11 @@ def _block_value(head: str, value: New, *, indent: int, style: Style, gap: str =
 
 
 def _block_scalar(head: str, value: str | Flag, *, indent: int, style: Style) -> list[str]:
-    if (
-        style.canonical
-        and isinstance(value, str)
-        and "\n" in value
-        and (rows := literal_lines(value))
-    ):
+    block = literal_block(value) if style.canonical and isinstance(value, str) else None
+    if block is not None:
+        header, rows = block
         pad = " " * (indent + style.step)
-        return [head + "|-", *((pad + row) if row else "" for row in rows)]
+        return [head + header, *((pad + row) if row else "" for row in rows)]
     return [head + scalar_text(value, style=style)]
 
 

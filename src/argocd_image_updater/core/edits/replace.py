@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING
 from argocd_image_updater.core.edits.content import scalar_text
 from argocd_image_updater.core.edits.layout import content_end, mapping_column, value_start
 from argocd_image_updater.core.edits.proof import STR_TAG
-from argocd_image_updater.core.edits.scalars import Flag, Scalar, canonical, literal_lines, restyled
+from argocd_image_updater.core.edits.scalars import (
+    Flag,
+    Scalar,
+    canonical,
+    literal_block,
+    literal_lines,
+    restyled,
+)
 from argocd_image_updater.core.edits.splices import Splice
 from argocd_image_updater.core.reasons import Reason
 
@@ -57,10 +64,11 @@ def _new_text(doc: YamlText, at: int, *, value: Scalar, style: Style, body: int)
     if not style.canonical or doc.text[body : doc.end(at)] != canonical(event.value, flow=flow):
         return restyled(value, style=event.style or None, flow=flow, old=event.value)
     parent, rest = doc.parents[at], doc.text[doc.end(at) : doc.line_end(doc.end(at))]
-    lines = literal_lines(value) if "\n" in value else None
-    if lines is None or flow or rest.strip() or not doc.is_mapping(parent):
+    block = literal_block(value)
+    if block is None or flow or rest.strip() or not doc.is_mapping(parent):
         return canonical(value, flow=flow)
-    return "|-" + _indented(lines, mapping_column(doc, parent) + style.step, eol=doc.eol(body))
+    header, lines = block
+    return header + _indented(lines, mapping_column(doc, parent) + style.step, eol=doc.eol(body))
 
 
 def _indented(lines: Sequence[str], indent: int, *, eol: str) -> str:

@@ -35,6 +35,8 @@ _PRINTABLE = re.compile(
 _LINES = re.compile(
     "[\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]*"
 )
+# What needs no escape in files of our own: printable, and of the basic plane.
+_BASIC = re.compile("[\t\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd]*")
 _FIRST_INDICATORS = frozenset("!&*|>%@`\"'#,[]{}")
 _FIRST_IF_BLANK_FOLLOWS = frozenset("-?:")
 _ESCAPES = {
@@ -46,6 +48,17 @@ _ESCAPES = {
     "\r": "\\r",
     "\t": "\\t",
 }
+
+_SHORT_ESCAPES = _ESCAPES | {
+    "\0": "\\0",
+    "\a": "\\a",
+    "\v": "\\v",
+    "\x1b": "\\e",
+    "\x85": "\\N",
+    "\u2028": "\\L",
+    "\u2029": "\\P",
+}
+_ESCAPE_WIDTHS = ((2, "x"), (4, "u"), (8, "U"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +129,13 @@ def literal_lines(text: str) -> list[str] | None:
     """Return the lines of a ``|-`` block that reads back as the text, None if there is none."""
     if not _LINES.fullmatch(text) or text != text.strip(" \t\n") or not text:
         return None
-    return text.split("\n")
+    return None if " \n" in text else text.split("\n")
+
+
+def literal_block(text: str) -> tuple[str, list[str]] | None:
+    """Return header and lines of a block for a text of several lines, None if there is none."""
+    lines = literal_lines(text.removesuffix("\n")) if "\n" in text else None
+    return None if lines is None else ("|" if text.endswith("\n") else "|-", lines)
 
 
 def restyled(text: str, *, style: str | None, flow: bool, old: str) -> str:
@@ -135,8 +154,17 @@ def canonical(text: str, *, flow: bool = False) -> str:
     Plain when safe; double quotes when a reader would take it for another type or a control
     character is in it; single quotes when only the syntax demands quotes.
     """
-    if is_ambiguous(text) or "\t" in text:
-        return double_quoted(text)
+    # COMPAT: escapes as the usual YAML writers choose them (argocd_source_file.json).
+    if is_ambiguous(text) or "\t" in text or not _BASIC.fullmatch(text):
+        return '"' + "".join(_canonically_escaped(character) for character in text) + '"'
     if is_plain_syntax(text, flow=flow):
         return text
     return single_quoted(text) or double_quoted(text)
+
+
+def _canonically_escaped(character: str) -> str:
+    code = ord(character)
+    if character in _SHORT_ESCAPES or _BASIC.fullmatch(character):
+        return _SHORT_ESCAPES.get(character, character)
+    width, letter = next(pair for pair in _ESCAPE_WIDTHS if code < 16 ** pair[0])
+    return f"\\{letter}{code:0{width}X}"

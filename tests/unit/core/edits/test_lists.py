@@ -223,3 +223,20 @@ def test_comments_stay_where_a_value_of_several_lines_comes_or_goes():
     assert edit.content.decode() == text.replace("|- # why\n      two\n      lines", "' 1' # why")
     edit = override(text, kind=PLUGIN, plugin=[EnvEntry("A", "one\ntwo")])
     assert edit.content.decode() == text.replace("two\n      lines", "one\n      two")
+
+
+@pytest.mark.parametrize(
+    ("value", "written"),
+    [
+        ("v1\n", "|\n      v1"),
+        ("a\nb", "|-\n      a\n      b"),
+        ("a \nb", '"a \\nb"'),
+        ("\x01\x1b", '"\\x01\\e"'),
+        ("\U0001f600", '"\\U0001F600"'),
+        ("\ufeff", '"\\uFEFF"'),
+    ],
+)
+def test_a_new_override_file_writes_odd_values_as_usual_yaml_writers_do(value, written):
+    parameter = HelmParameter("image.tag", value, force_string=True)
+    text = override(None, kind=HELM, helm=(parameter,)).content.decode()
+    assert text.endswith(f"name: image.tag\n    value: {written}\n    forcestring: true\n")
