@@ -5,25 +5,12 @@ import itertools
 import pytest
 
 from faults.http_proxy import FaultProxy
-from registries.distribution import DistributionRegistry
-from servers.git_server import HttpsGitServer
+from stages.servers import git_server, registry
 from stages.standalone import Stage
 
+__all__ = ["git_server", "registry"]  # fixtures of the tests beside this file
+
 _numbers = itertools.count(1)
-GIT_PASSWORD = "gIt-pAss-0815"
-
-
-@pytest.fixture(scope="session")
-def registry():
-    with DistributionRegistry() as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def git_server(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("git-server")
-    with HttpsGitServer(folder, password=GIT_PASSWORD) as running:
-        yield running
 
 
 @pytest.fixture

@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from argocd_image_updater.registry.challenges import parse_challenges
 from argocd_image_updater.registry.limits import BURST_SLOTS, RequestBucket
 from argocd_image_updater.registry.links import ForeignLinkError, next_page
-from argocd_image_updater.registry.manifests import ManifestError, parse_config, parse_manifest
+from argocd_image_updater.registry.manifests import (
+    ImageConfig,
+    ManifestError,
+    parse_config,
+    parse_manifest,
+)
 from argocd_image_updater.registry.media_types import MANIFESTS
 from argocd_image_updater.registry.retry import LONGEST_RETRY_AFTER_S, parse_retry_after
 from argocd_image_updater.registry.timestamps import parse_created
@@ -115,7 +120,7 @@ def test_any_json_is_a_manifest_or_refused(document, content_type):
 @given(st.binary(max_size=80))
 def test_any_bytes_are_a_config_or_refused(body):
     with contextlib.suppress(ManifestError):
-        parse_config(body)
+        assert isinstance(parse_config(body), ImageConfig)
 
 
 @given(st.text(max_size=40))
