@@ -115,7 +115,7 @@ def _plain(node: yaml.Node) -> str | None:
 def _number(text: str | None) -> int | None:
     """Return the value of a plain number, None for everything else and for more than 64 bits."""
     compact = (text or "").replace("_", "")
-    if not compact or len(compact) > NUMBER_TEXT_LIMIT:
+    if not compact or len(compact) > NUMBER_TEXT_LIMIT or str(text).startswith("_"):
         return None
     number = next((read(compact) for read in (_integer, _float) if read(compact) is not None), None)
     return number if number is not None and INT64_MIN <= number <= INT64_MAX else None

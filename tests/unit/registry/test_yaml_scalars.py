@@ -35,7 +35,7 @@ def test_numbers_have_the_forms_of_yaml_1_1(text, value):
 
 
 @pytest.mark.parametrize(
-    "text", ["9223372036854775808", "'5'", "true", "1:30", "_", ".inf", "1e999", "[1]", "0x"]
+    "text", ["9223372036854775808", "'5'", "true", "1:30", "_", ".inf", "1e999", "[1]", "0x", "_1"]
 )
 def test_other_texts_are_no_numbers(text):
     with pytest.raises(ValueError, match="whole number"):
