@@ -6,12 +6,12 @@ Source of the rules: docs/write-back.md.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from argocd_image_updater.core.application import Source
 from argocd_image_updater.core.choice import Facts, Pending
 from argocd_image_updater.core.edits.result import EditRefused
-from argocd_image_updater.core.parameters.dispatch import already_set
+from argocd_image_updater.core.parameters.dispatch import already_set, set_image
 from argocd_image_updater.core.parameters.kustomize import repository_text
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.repository_files import Stop, base_branch, read_files, source_of
@@ -27,10 +27,26 @@ from argocd_image_updater.core.templates import TemplateFault, branch_name
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from argocd_image_updater.core.application import SourceRef
     from argocd_image_updater.core.decisions import Change
     from argocd_image_updater.core.due import Due
     from argocd_image_updater.core.facts import BranchKey, Failure, FileFact
-    from argocd_image_updater.core.settings import ApplicationIntent, ImageSettings
+    from argocd_image_updater.core.reference import ImageTag
+    from argocd_image_updater.core.settings import (
+        ApplicationIntent,
+        ApplicationType,
+        ImageSettings,
+    )
+
+
+class _Arguments(TypedDict):
+    """What both questions about a source are asked with."""
+
+    settings: ImageSettings
+    application_type: ApplicationType
+    source_type: str
+    tag: ImageTag
+    running_repository: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +74,7 @@ def look_at_target(
     facts: Facts,
 ) -> Target | Pending | Stop:
     if intent.write_back.method != "git":
-        declared = frozenset(
-            id(settings) for settings, state in due if _source_says(intent, settings, state)
-        )
+        declared = _said_by_the_source(intent, due)
         return Target(declared, None, f"Application {intent.application.key}")
     if intent.write_back.pull_request is not None:
         # Pushing to the base branch instead would skip the review that was asked for.
@@ -122,13 +136,28 @@ def _push_branch(intent: ApplicationIntent, changes: Sequence[Change]) -> str:
     return name
 
 
-def _source_says(intent: ApplicationIntent, settings: ImageSettings, state: Due) -> bool:
-    place = placement_of(intent, settings)
-    return already_set(
-        intent.application.source_at(place.ref) or Source(),
-        settings=settings,
-        application_type=place.application_type,
-        source_type=place.source_type,
-        tag=state.tag,
-        running_repository=repository_text(state.live.original),
-    )
+def _said_by_the_source(
+    intent: ApplicationIntent, due: Sequence[tuple[ImageSettings, Due]]
+) -> frozenset[int]:
+    """Return the images that the source asks for already.
+
+    They are taken one after the other: what the first image of two with one name writes, the second
+    one finds.
+    """
+    sources: dict[SourceRef, Source] = {}
+    declared = set()
+    for settings, state in due:
+        place = placement_of(intent, settings)
+        source = sources.get(place.ref) or intent.application.source_at(place.ref) or Source()
+        arguments = _Arguments(
+            settings=settings,
+            application_type=place.application_type,
+            source_type=place.source_type,
+            tag=state.tag,
+            running_repository=repository_text(state.live.original),
+        )
+        if already_set(source, **arguments):
+            declared.add(id(settings))
+        else:
+            sources[place.ref] = set_image(source, **arguments)
+    return frozenset(declared)

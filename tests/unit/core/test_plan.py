@@ -268,6 +268,18 @@ def test_parameters_that_ask_for_it_already_need_no_write():
     assert plan.writes == ()
 
 
+def test_a_second_entry_of_one_image_and_target_is_set_by_the_first():
+    wanted = of_itself("1.0.0")
+    running = replace(
+        wanted.application, has_status=True, live_images=("reg.example/team/app:1.0.0",)
+    )
+    images = (settings(), replace(settings(), alias="again"))
+    plan = planned(replace(wanted, application=running, images=images), {})
+    reasons = [decision.reason for decision in plan.decisions]
+    assert reasons == [Reason.WOULD_UPDATE, Reason.ALREADY_SET]
+    assert len(plan.writes) == 1
+
+
 def test_a_push_branch_that_says_it_already_needs_no_write():
     branch = "updates"
     files = {
