@@ -1,0 +1,200 @@
+"""The seam to the HTTP library: one request to the API server, its answer as bounded pieces.
+
+Promises: 1. redirects are not followed, for they would carry the credential elsewhere; 2. nothing
+comes from the real environment; 3. connecting and silence have deadlines; 4. every fault is an
+error of the house that names the request and no secret. Only this module knows aiohttp.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import tempfile
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from argocd_image_updater import __version__
+from argocd_image_updater.errors import ConfigError, RemoteError, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    import aiohttp
+
+    from argocd_image_updater.kube.access import Cluster, Impersonation
+    from argocd_image_updater.kube.credential import Credential
+
+USER_AGENT = f"argocd-image-updater/{__version__}"
+CONNECT_S = 10.0  # with the TLS handshake
+IDLE_CONNECTION_S = 60.0
+MAX_HEADER_BYTES = 32_768
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """query: encoded. silence_s: between two pieces of the answer. total_s: None = no end."""
+
+    method: str
+    path: str
+    query: str = ""
+    body: bytes | None = None
+    content_type: str = ""
+    silence_s: float = 30.0
+    total_s: float | None = 60.0
+    compressed: bool = True
+
+    @property
+    def about(self) -> str:
+        """Say what is asked, for messages."""
+        return f"Kubernetes API {self.method} {self.path}"
+
+
+def no_proxy(_scheme: str, _host: str, _port: int | None = None) -> str:
+    """Go straight to every server."""
+    return ""
+
+
+class Transport:
+    """One connection pool, opened by the first request.
+
+    proxy_for: scheme, host and port to the URL of a proxy, empty = none; asked only where the
+    cluster names no proxy of its own.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        headers: tuple[tuple[str, str], ...] = (),
+        proxy_for: Callable[[str, str, int | None], str] = no_proxy,
+    ) -> None:
+        self._cluster = cluster
+        parts = urlsplit(cluster.server)
+        found = cluster.proxy_url or proxy_for(parts.scheme, parts.hostname or "", parts.port)
+        self._proxy = found or None
+        self._headers = (("User-Agent", USER_AGENT), ("Accept", "application/json"), *headers)
+        self._session: aiohttp.ClientSession | None = None
+        self._tls: tuple[str, ssl.SSLContext] | None = None
+
+    @asynccontextmanager
+    async def open(
+        self, request: Request, credential: Credential
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        """Send a request; faults while its answer is read are told like those of the sending.
+
+        Raises:
+            RemoteError: there is no complete answer.
+            ConfigError: the certificate of either side is of no use.
+        """
+        import aiohttp  # noqa: PLC0415 - costs 300 ms, paid only by who sends a request
+        from yarl import URL  # noqa: PLC0415 - comes with it
+
+        url = URL(
+            f"{self._cluster.server}{request.path}{'?' if request.query else ''}{request.query}",
+            encoded=True,
+        )
+        try:
+            async with self._opened().request(
+                request.method,
+                url,
+                data=request.body,
+                headers=self._headers_of(request, credential),
+                allow_redirects=False,
+                ssl=await self._tls_of(credential),
+                server_hostname=self._cluster.tls_server_name or None,
+                proxy=self._proxy,
+                timeout=aiohttp.ClientTimeout(
+                    total=request.total_s, sock_connect=CONNECT_S, sock_read=request.silence_s
+                ),
+            ) as response:
+                yield response
+        except TimeoutError:
+            raise RemoteError(f"{request.about}: no answer in time") from None
+        except aiohttp.ClientConnectorCertificateError:
+            raise ConfigError(
+                f"{request.about}: the certificate of {self._cluster.server} is refused; "
+                "correct certificate-authority or tls-server-name in the kubeconfig"
+            ) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise RemoteError(f"{request.about}: {_why(error)}") from None
+
+    async def close(self) -> None:
+        """End all connections."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            import aiohttp  # noqa: PLC0415 - as above
+
+            self._session = aiohttp.ClientSession(
+                # Watches stay open, so the pool has no limit; the client bounds its requests.
+                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_CONNECTION_S),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                max_field_size=MAX_HEADER_BYTES,
+                trust_env=False,
+            )
+        return self._session
+
+    async def _tls_of(self, credential: Credential) -> ssl.SSLContext:
+        """Return the context of the certificate in use; a new one only where it was renewed."""
+        if self._tls is None or self._tls[0] != credential.certificate_pem:
+            context = await asyncio.to_thread(
+                tls_context, self._cluster, credential.certificate_pem, credential.key_pem
+            )
+            self._tls = (credential.certificate_pem, context)
+        return self._tls[1]
+
+    def _headers_of(self, request: Request, credential: Credential) -> list[tuple[str, str]]:
+        headers = [*self._headers]
+        headers.append(("Accept-Encoding", "gzip" if request.compressed else "identity"))
+        if credential.authorization:
+            headers.append(("Authorization", credential.authorization))
+        if request.content_type:
+            headers.append(("Content-Type", request.content_type))
+        return headers
+
+
+def impersonation_headers(wanted: Impersonation) -> tuple[tuple[str, str], ...]:
+    """Return the headers that ask the server to take us for somebody else."""
+    named = (("Impersonate-User", wanted.user), ("Impersonate-Uid", wanted.uid))
+    return (
+        *((name, value) for name, value in named if value),
+        *(("Impersonate-Group", group) for group in wanted.groups),
+    )
+
+
+def tls_context(cluster: Cluster, certificate_pem: str, key_pem: str) -> ssl.SSLContext:
+    """Return the TLS context of a cluster and a client certificate (if there is one)."""
+    try:
+        context = ssl.create_default_context(cadata=cluster.ca_pem or None)
+    except (ssl.SSLError, ValueError):
+        raise ConfigError(f"certificate-authority of {cluster.server} is no certificate") from None
+    if cluster.insecure:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if certificate_pem:
+        _load_pair(context, certificate_pem, key_pem, server=cluster.server)
+    return context
+
+
+def _load_pair(context: ssl.SSLContext, certificate_pem: str, key_pem: str, *, server: str) -> None:
+    """Hand a key to OpenSSL, which takes it only from a file: a private one, gone at once."""
+    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
+        file.write(f"{certificate_pem}\n{key_pem}\n".encode())
+        file.flush()
+        try:
+            context.load_cert_chain(Path(file.name))
+        except (ssl.SSLError, OSError):
+            raise ConfigError(
+                f"the client certificate for {server} and its key are no pair of PEM texts"
+            ) from None
+
+
+def _why(error: Exception) -> str:
+    text = shorten(str(getattr(error, "strerror", "") or ""))
+    return text or type(error).__name__
