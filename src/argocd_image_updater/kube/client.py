@@ -62,7 +62,7 @@ class Limits:
     page_objects: objects asked for at once. page_bytes, object_bytes: decompressed; etcd keeps
     objects below 1.5 MiB. open_requests: at the same time, watches apart.
     attempts, deadline_s: of one read, all attempts together. watch_s: how long the server lets one
-    watch run; watch_silence_s: without even a bookmark, of which there is one a minute.
+    watch run; watch_silence_s: without event or bookmark, until a connection is not trusted.
     """
 
     page_objects: int = 500

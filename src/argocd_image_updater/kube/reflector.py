@@ -17,6 +17,7 @@ from argocd_image_updater.errors import RemoteError, UpdaterError, internal_faul
 from argocd_image_updater.kube.answers import Expired
 from argocd_image_updater.kube.decoding import decode_metadata
 from argocd_image_updater.kube.timing import Backoff
+from argocd_image_updater.kube.transport import Silence
 from argocd_image_updater.kube.watching import EventType
 
 if TYPE_CHECKING:
@@ -120,17 +121,28 @@ class Reflector:
     async def _watch(self) -> None:
         """Follow one watch to its end."""
         timing = self._client.timing
-        began_s, seen = timing.monotonic(), 0
+        began_s, seen, is_open = timing.monotonic(), 0, False
+
+        def opened() -> None:
+            nonlocal is_open
+            is_open = True
+            self._sink.recovered(self._scope)
+
         events = self._client.watch(
             self._scope.kind,
             namespace=self._scope.namespace,
             resource_version=self._version,
-            on_open=lambda: self._sink.recovered(self._scope),
+            on_open=opened,
         )
-        async with aclosing(events):
-            async for event in events:
-                seen += 1
-                self._take(event)
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    seen += 1
+                    self._take(event)
+        except Silence:
+            if not is_open:
+                raise
+            return  # perhaps a dead connection, perhaps only quiet: a new watch is cheap
         if not seen and timing.monotonic() - began_s < SHORTEST_WATCH_S:
             raise RemoteError(f"{self._scope}: the watch ended at once")
         self._failures = 0

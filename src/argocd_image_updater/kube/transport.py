@@ -33,6 +33,10 @@ IDLE_CONNECTION_S = 60.0
 MAX_HEADER_BYTES = 32_768
 
 
+class Silence(RemoteError):
+    """Nothing came for too long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """query: encoded. silence_s: between two pieces of the answer. total_s: None = no end."""
@@ -112,7 +116,7 @@ class Transport:
             ) as response:
                 yield response
         except TimeoutError:
-            raise RemoteError(f"{request.about}: no answer in time") from None
+            raise Silence(f"{request.about}: no answer in time") from None
         except aiohttp.ClientConnectorCertificateError:
             raise ConfigError(
                 f"{request.about}: the certificate of {self._cluster.server} is refused; "

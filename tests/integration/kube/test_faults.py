@@ -147,11 +147,27 @@ async def test_a_watch_that_breaks_off_goes_on_where_it_was(
     assert not store.faults()
 
 
+async def test_a_bookmark_moves_the_version_of_a_quiet_watch(
+    api, connect, run_store, front, namespace
+):
+    later = api.objects.create(an_application("elsewhere", api.objects.namespace("elsewhere")))
+    version = later["metadata"]["resourceVersion"]
+    bookmark = {"type": "BOOKMARK", "object": {"metadata": {"resourceVersion": version}}}
+    line = json.dumps(bookmark).encode() + b"\n"
+    front.faults.append(("applications?watch=true", lambda: web.Response(body=line)))
+    store, _ = await run_store(await connect(kubeconfig=front.config), namespace)
+    await eventually(lambda: front.count("applications?watch=true") == 2)
+    asked = [line for line in front.lines if "applications?watch=true" in line]
+    assert f"resourceVersion={version}" in asked[1]
+    assert store.snapshot().applications == ()
+
+
 async def test_a_silent_watch_is_begun_again(api, connect, run_store, front, namespace):
     client = await connect(kubeconfig=front.config, limits=Limits(watch_silence_s=0.3))
     store, _ = await run_store(client, namespace)
     await eventually(lambda: front.count("applications?watch=true") >= 3)
     assert front.count("limit=500") == 2
+    assert not store.faults()
     api.objects.create(an_application("web", namespace))
     await eventually(lambda: len(store.snapshot().applications) == 1)
 

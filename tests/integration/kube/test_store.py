@@ -1,9 +1,7 @@
 """The store on a real API server: what it knows, and what it survives."""
 
 import asyncio
-import json
 from collections import Counter
-from contextlib import aclosing
 
 import pytest
 
@@ -11,7 +9,6 @@ from argocd_image_updater.core.application import ObjectKey
 from argocd_image_updater.errors import DeniedError
 from argocd_image_updater.kube.client import Limits
 from argocd_image_updater.kube.kinds import APPLICATIONS, IMAGE_UPDATERS
-from argocd_image_updater.kube.watching import EventType
 from clusters.samples import APPLICATION, RESOURCE, an_application, an_image_updater, eventually
 
 pytestmark = pytest.mark.lab("etcd", "kube-apiserver", "argocd")
@@ -159,20 +156,6 @@ async def test_an_idle_store_sends_no_list_and_its_watches_go_on(
     assert set(verbs()) == {"watch"}
     api.objects.create(an_application("late", namespace))
     await eventually(lambda: names(store) == ["late"])
-
-
-async def test_a_bookmark_moves_the_version_of_a_quiet_watch(api, connect, namespace):
-    """The server sends one a minute, though nothing happened here: the longest test of all."""
-    other = api.objects.namespace(f"{namespace}-b")
-    client = await connect(limits=Limits(watch_s=300.0))
-    (page,) = [page async for page in client.pages(APPLICATIONS, namespace=namespace)]
-    moved = api.objects.create(an_application("elsewhere", other))
-    events = client.watch(APPLICATIONS, namespace=namespace, resource_version=page.resource_version)
-    async with aclosing(events), asyncio.timeout(100):
-        event = await anext(events)
-    assert event.type is EventType.BOOKMARK
-    version = json.loads(bytes(event.object))["metadata"]["resourceVersion"]
-    assert int(version) >= int(moved["metadata"]["resourceVersion"])
 
 
 async def test_two_thousand_applications_are_listed_and_followed(
