@@ -9,7 +9,7 @@ from vectors.loading import data_dir, data_files, read_cases, runners
 
 @pytest.mark.parametrize("stem", data_files())
 def test_a_data_file_is_readable(stem):
-    json.loads((data_dir() / f"{stem}.json").read_bytes())
+    assert isinstance(json.loads((data_dir() / f"{stem}.json").read_bytes()), dict)
 
 
 @pytest.mark.parametrize("stem", sorted(runners() & set(data_files())))
