@@ -27,6 +27,20 @@ class Counters:
 
 
 @dataclass(frozen=True, slots=True)
+class ResourceResult:
+    """What a cycle made of one ImageUpdater as a whole.
+
+    generation: that was worked on. applications: that were selected, each with at least one image.
+    failure: why the resource as a whole could not be used, None where it could.
+    """
+
+    generation: int = 0
+    applications: int = 0
+    counters: Counters = Counters()
+    failure: Problem | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CommitRecord:
     """One commit that was pushed, or would be.
 
@@ -57,7 +71,8 @@ class CycleReport:
     """The result of one cycle over all resources.
 
     dry_run: nothing was written; commits and patches show what would be. decisions: sorted by
-    resource, application and position in the image list. requests: counts by kind of request
+    resource, application and position in the image list. resources: those that this cycle was
+    about. requests: counts by kind of request
     (``tag lists``, ``manifests``, ``tokens``, ``fetches``, ``pushes`` …). warnings: what a user
     should look at although nothing was stopped.
     """
@@ -66,6 +81,7 @@ class CycleReport:
     problems: tuple[Problem, ...] = ()
     counters: Counters = Counters()
     by_resource: Mapping[ObjectKey, Counters] = field(default_factory=dict)
+    resources: Mapping[ObjectKey, ResourceResult] = field(default_factory=dict)
     commits: tuple[CommitRecord, ...] = ()
     patches: tuple[PatchRecord, ...] = ()
     requests: Mapping[str, int] = field(default_factory=dict)

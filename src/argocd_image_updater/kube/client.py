@@ -13,7 +13,7 @@ import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from argocd_image_updater.core.application import ObjectKey
     from argocd_image_updater.kube.access import Access
+    from argocd_image_updater.kube.credential import Credential
     from argocd_image_updater.kube.kinds import Kind
 
 FIELD_MANAGER = "argocd-image-updater"
@@ -78,6 +79,19 @@ class Limits:
 LIMITS = Limits()
 
 
+@dataclass(frozen=True, slots=True)
+class KubeExchange:
+    """One request as it is counted: status 0 means that there was no answer."""
+
+    host: str
+    method: str
+    status: int
+    elapsed_s: float
+
+
+def _not_counted(_exchange: KubeExchange) -> None: ...
+
+
 class _PageMetadata(msgspec.Struct, rename="camel"):
     resource_version: str = ""
     continue_: str = msgspec.field(name="continue", default="")
@@ -98,7 +112,10 @@ _PAGE = msgspec.json.Decoder(Page)
 
 
 class KubeClient:
-    """One API server, one identity. Close it when done."""
+    """One API server, one identity. Close it when done.
+
+    observe: called for each request when its answer has begun, for metrics.
+    """
 
     def __init__(
         self,
@@ -108,8 +125,10 @@ class KubeClient:
         backoff: Backoff | None = None,
         timing: Timing = REAL_TIME,
         proxy_for: Callable[[str, str, int | None], str] = no_proxy,
+        observe: Callable[[KubeExchange], None] = _not_counted,
     ) -> None:
         self.access = access
+        self._observe = observe
         self.limits = limits
         self.timing = timing
         self._backoff = backoff or Backoff(first_s=0.5, longest_s=8.0)
@@ -164,12 +183,14 @@ class KubeClient:
         kind: Kind,
         *,
         namespace: str = "",
+        name: str = "",
         resource_version: str,
         on_open: Callable[[], None] | None = None,
     ) -> AsyncGenerator[WatchEvent, None]:
         """Yield what happens after a version until the server ends the watch, as it does in time.
 
-        on_open is called when the server has accepted the watch. Close the iterator when done.
+        name: watch this one object only. on_open is called when the server has accepted the watch.
+        Close the iterator when done.
 
         Raises:
             Expired: the version is too old.
@@ -182,6 +203,8 @@ class KubeClient:
             "resourceVersion": resource_version,
             "timeoutSeconds": str(max(1, int(span_s))),
         }
+        if name:
+            query["fieldSelector"] = f"metadata.name={name}"
         request = Request(
             "GET",
             kind.collection_path(namespace),
@@ -295,13 +318,11 @@ class KubeClient:
         """Send a request, with a renewed credential where the first is refused."""
         async with AsyncExitStack() as stack:
             credential = await self._identity.credential()
-            response = await stack.enter_async_context(self._transport.open(request, credential))
+            response = await stack.enter_async_context(self._counted(request, credential))
             if response.status == _UNAUTHORIZED and await self._identity.renew(credential):
                 await stack.aclose()
                 credential = await self._identity.credential()
-                response = await stack.enter_async_context(
-                    self._transport.open(request, credential)
-                )
+                response = await stack.enter_async_context(self._counted(request, credential))
             if response.status >= _FIRST_ERROR:
                 body = await _read_start(response, _ERROR_BYTES)
                 raise error_of(
@@ -311,6 +332,26 @@ class KubeClient:
                     identity=self.access.source,
                     retry_after_s=parse_retry_after(response.headers.get("Retry-After", "")),
                 )
+            yield response
+
+    @asynccontextmanager
+    async def _counted(
+        self, request: Request, credential: Credential
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        began_s, status = self.timing.monotonic(), 0
+        host = urlsplit(self.access.cluster.server).netloc
+
+        def count() -> None:
+            elapsed_s = self.timing.monotonic() - began_s
+            self._observe(KubeExchange(host, request.method, status, elapsed_s))
+
+        async with AsyncExitStack() as stack:
+            try:
+                opening = self._transport.open(request, credential)
+                response = await stack.enter_async_context(opening)
+                status = response.status
+            finally:
+                count()
             yield response
 
 
