@@ -8,15 +8,13 @@ running. docs/standalone.md.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
-from collections import Counter
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from argocd_image_updater.controller.cycle import CycleSettings, Progress, Services, run_cycle
+from argocd_image_updater.controller.engines import EngineOptions, Engines
 from argocd_image_updater.controller.repositories import Repositories
 from argocd_image_updater.controller.trust import lay_trust, trust_below
 from argocd_image_updater.core.batches import CommitPer
@@ -25,21 +23,12 @@ from argocd_image_updater.core.resolution import Context
 from argocd_image_updater.core.settings import Downgrade
 from argocd_image_updater.core.templates import parse_template
 from argocd_image_updater.errors import ConfigError
-from argocd_image_updater.git.engine import GitEngine
 from argocd_image_updater.git.secrets import MappedSecrets
-from argocd_image_updater.git.settings import GitSettings
 from argocd_image_updater.manifests.store import read_snapshot
 from argocd_image_updater.registry.credentials.program import DEFAULT_TIMEOUT_S
 from argocd_image_updater.registry.credentials.reference import CredentialKind
-from argocd_image_updater.registry.credentials.resolver import (
-    CredentialResolver,
-    ImageSourcePolicy,
-)
+from argocd_image_updater.registry.credentials.resolver import ImageSourcePolicy
 from argocd_image_updater.registry.endpoint_loading import load_table
-from argocd_image_updater.registry.engine import RegistryEngine
-from argocd_image_updater.registry.network import RegistryNetwork
-from argocd_image_updater.state.directory import StateDirectory
-from argocd_image_updater.state.facts import FactStore
 from argocd_image_updater.writers.manifest_files import write_manifest_files
 
 if TYPE_CHECKING:
@@ -50,7 +39,6 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.report import CycleReport
     from argocd_image_updater.core.snapshot import Secret, Snapshot
     from argocd_image_updater.registry.endpoints import EndpointTable
-    from argocd_image_updater.registry.traffic import Exchange
 
 __all__ = ["Progress", "StandaloneOptions", "StandaloneSession"]
 
@@ -119,54 +107,25 @@ class StandaloneSession:
             dry_run=options.dry_run,
         )
         self._secrets = SnapshotSecrets()
-        self._exchanges: Counter[str] = Counter()
 
     async def __aenter__(self) -> Self:
         options = self._options
-        async with AsyncExitStack() as opened:
-            state = await asyncio.to_thread(StateDirectory.open, options.state_dir)
-            opened.callback(state.close)
-            self._store = await asyncio.to_thread(FactStore.open, options.state_dir / "facts.db")
-            opened.push_async_callback(asyncio.to_thread, self._close_store)
-            self._network = RegistryNetwork(environment=options.environment, observe=self._count)
-            opened.push_async_callback(self._network.aclose)
-            self._open_engines()
-            opened.callback(self._git.close)
-            self._opened = opened.pop_all()
-        return self
-
-    def _open_engines(self) -> None:
-        options = self._options
-        self._registries = RegistryEngine(
-            network=self._network,
-            resolver=CredentialResolver(
-                environ=options.environment,
-                clock=time.monotonic,
-                secret_reader=self._secrets.read_data,
-                policy=_image_sources(options),
-                program_timeout_s=options.credential_program_timeout_s,
-            ),
-            store=self._store,
-            unix=time.time,
-        )
-        self._git = GitEngine(
-            GitSettings(
+        self._engines = await Engines(
+            EngineOptions(
                 state_dir=options.state_dir,
-                user_name=options.git_user,
-                user_email=options.git_email,
-                sign_off=options.git_sign_off,
-                allow_local=options.git_allow_local,
+                argocd_namespace=options.argocd_namespace,
+                image_sources=_image_sources(options),
+                git_user=options.git_user,
+                git_email=options.git_email,
+                git_sign_off=options.git_sign_off,
+                git_allow_local=options.git_allow_local,
                 trust=trust_below(options.state_dir / "trust"),
-                variables=options.environment,
+                credential_program_timeout_s=options.credential_program_timeout_s,
+                environment=options.environment,
             ),
             secrets=self._secrets,
-            random=random.random,
-            controller_namespace=options.argocd_namespace,
-        )
-
-    def _close_store(self) -> None:
-        self._store.prune()
-        self._store.close()
+        ).__aenter__()
+        return self
 
     async def __aexit__(
         self,
@@ -174,7 +133,7 @@ class StandaloneSession:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self._opened.aclose()
+        await self._engines.__aexit__(kind, error, trace)
 
     async def run_cycle(self, *, progress: Callable[[Progress], None] | None = None) -> CycleReport:
         """Read the manifests, decide, write and report.
@@ -193,37 +152,27 @@ class StandaloneSession:
                 f"{error.strerror or error}; correct --manifests or name another --state-dir"
             ) from error
         self._secrets.use(snapshot)
-        self._exchanges.clear()
-        self._registries.begin_cycle(table)
-        self._git.begin_cycle()
-        before = replace(self._git.statistics)
+        engines = self._engines
+        engines.begin_cycle(table)
         report = await run_cycle(
             snapshot,
             context=self._context(snapshot),
             policy=Policy(
-                self._options.default_platform, self._registries.locate, declared_counts=True
+                self._options.default_platform, engines.registries.locate, declared_counts=True
             ),
             services=Services(
-                registries=self._registries,
-                repositories=Repositories(self._git),
-                git=self._git,
+                registries=engines.registries,
+                repositories=Repositories(engines.git),
+                git=engines.git,
                 write_applications=write_manifest_files,
             ),
             settings=self._settings,
             on_progress=progress,
         )
-        trouble = filter(None, (self._store.take_trouble(),))
-        after = self._git.statistics
-        requests = {
-            "registry requests": self._exchanges.total(),
-            **self._registries.counts,
-            "git questions": after.questions - before.questions,
-            "git fetches": after.fetches - before.fetches,
-            "git pushes": after.pushes - before.pushes,
-        }
+        trouble = filter(None, (engines.store.take_trouble(),))
         return replace(
             report,
-            requests={name: count for name, count in requests.items() if count},
+            requests=engines.requests(),
             duration_s=time.monotonic() - started,
             warnings=(*trouble, *table.warnings, *report.warnings, *_selecting_nothing(report)),
         )
@@ -260,9 +209,6 @@ class StandaloneSession:
             default_downgrade=self._options.downgrade,
             refuse_shared=self._options.refuse_shared_anchors,
         )
-
-    def _count(self, exchange: Exchange) -> None:
-        self._exchanges[exchange.host] += 1
 
 
 def _selecting_nothing(report: CycleReport) -> Iterator[str]:

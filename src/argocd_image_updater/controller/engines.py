@@ -1,0 +1,175 @@
+"""What every mode shares: the state directory, the registry engine and the Git engine.
+
+They are opened once and serve any number of cycles; `begin_cycle` before each. What differs between
+the modes is handed in: where Secrets come from, whom to trust, what images may name.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import Counter
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Protocol, Self
+
+from argocd_image_updater.git.engine import GitEngine
+from argocd_image_updater.git.settings import GitSettings, GitStatistics
+from argocd_image_updater.git.tls import Trust
+from argocd_image_updater.registry.credentials.program import DEFAULT_TIMEOUT_S
+from argocd_image_updater.registry.credentials.resolver import (
+    CredentialResolver,
+    ImageSourcePolicy,
+)
+from argocd_image_updater.registry.engine import RegistryEngine
+from argocd_image_updater.registry.network import RegistryNetwork
+from argocd_image_updater.state.directory import StateDirectory
+from argocd_image_updater.state.facts import FactStore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from argocd_image_updater.core.application import ObjectKey
+    from argocd_image_updater.core.snapshot import Secret
+    from argocd_image_updater.registry.endpoints import EndpointTable
+    from argocd_image_updater.registry.traffic import Exchange
+
+
+class ReadsSecrets(Protocol):
+    """Kubernetes Secrets, from a cluster or from files."""
+
+    async def read(self, key: ObjectKey) -> Secret | None: ...
+
+    async def read_data(self, key: ObjectKey) -> Mapping[str, bytes] | None: ...
+
+    async def list_labelled(
+        self, namespace: str, *, label: str, values: frozenset[str]
+    ) -> Sequence[Secret]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class EngineOptions:
+    """What the engines need, as plain values.
+
+    image_sources: what the pull secrets of images may name. environment: of the process, for
+    proxies, ``env:`` credentials and what git needs.
+    """
+
+    state_dir: Path
+    argocd_namespace: str
+    image_sources: ImageSourcePolicy
+    git_user: str = "argocd-image-updater"
+    git_email: str = "noreply@argoproj.io"
+    git_sign_off: bool = False
+    git_allow_local: bool = False
+    trust: Trust = field(default_factory=Trust)
+    credential_program_timeout_s: float = DEFAULT_TIMEOUT_S
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def _not_counted(_exchange: Exchange) -> None: ...
+
+
+class Engines:
+    """An asynchronous context manager; the engines exist while it is entered.
+
+    observe: called for each request to a registry, for metrics.
+    """
+
+    def __init__(
+        self,
+        options: EngineOptions,
+        *,
+        secrets: ReadsSecrets,
+        observe: Callable[[Exchange], None] = _not_counted,
+    ) -> None:
+        self._options = options
+        self._secrets = secrets
+        self._observe = observe
+        self._exchanges: Counter[str] = Counter()
+        self._before = GitStatistics()
+
+    async def __aenter__(self) -> Self:
+        options = self._options
+        async with AsyncExitStack() as opened:
+            state = await asyncio.to_thread(StateDirectory.open, options.state_dir)
+            opened.callback(state.close)
+            self.store = await asyncio.to_thread(FactStore.open, options.state_dir / "facts.db")
+            opened.push_async_callback(asyncio.to_thread, self._close_store)
+            network = RegistryNetwork(environment=options.environment, observe=self._count)
+            opened.push_async_callback(network.aclose)
+            self.registries = self._registry_engine(network)
+            self.git = self._git_engine()
+            opened.callback(self.git.close)
+            self._opened = opened.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._opened.aclose()
+
+    def begin_cycle(self, table: EndpointTable) -> None:
+        """Forget what belongs to one cycle; from now on `table` says which registries are asked."""
+        self._exchanges.clear()
+        self.registries.begin_cycle(table)
+        self.git.begin_cycle()
+        self._before = replace(self.git.statistics)
+
+    def requests(self) -> dict[str, int]:
+        """Return what was asked since the beginning of the cycle, by kind of request."""
+        before, after = self._before, self.git.statistics
+        counts = {
+            "registry requests": self._exchanges.total(),
+            **self.registries.counts,
+            "git questions": after.questions - before.questions,
+            "git fetches": after.fetches - before.fetches,
+            "git pushes": after.pushes - before.pushes,
+        }
+        return {name: count for name, count in counts.items() if count}
+
+    def _registry_engine(self, network: RegistryNetwork) -> RegistryEngine:
+        options = self._options
+        return RegistryEngine(
+            network=network,
+            resolver=CredentialResolver(
+                environ=options.environment,
+                clock=time.monotonic,
+                secret_reader=self._secrets.read_data,
+                policy=options.image_sources,
+                program_timeout_s=options.credential_program_timeout_s,
+            ),
+            store=self.store,
+            unix=time.time,
+        )
+
+    def _git_engine(self) -> GitEngine:
+        options = self._options
+        return GitEngine(
+            GitSettings(
+                state_dir=options.state_dir,
+                user_name=options.git_user,
+                user_email=options.git_email,
+                sign_off=options.git_sign_off,
+                allow_local=options.git_allow_local,
+                trust=options.trust,
+                variables=options.environment,
+            ),
+            secrets=self._secrets,
+            random=random.random,
+            controller_namespace=options.argocd_namespace,
+        )
+
+    def _close_store(self) -> None:
+        self.store.prune()
+        self.store.close()
+
+    def _count(self, exchange: Exchange) -> None:
+        self._exchanges[exchange.host] += 1
+        self._observe(exchange)
