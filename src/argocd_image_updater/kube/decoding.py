@@ -86,6 +86,7 @@ class Decoded:
     key: ObjectKey
     resource_version: str = ""
     generation: int = 0
+    deleting: bool = False
     value: Resource | Application | None = None
     problems: tuple[Problem, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -152,8 +153,10 @@ def _decoded(
 ) -> Decoded:
     return Decoded(
         key=key_of(metadata),
+        uid=str(metadata.get("uid", "")),
         resource_version=str(metadata.get("resourceVersion", "")),
         generation=int(metadata.get("generation") or 0),
+        deleting=bool(metadata.get("deletionTimestamp")),
         value=value,
         problems=tuple(problems),
         warnings=tuple(warnings),

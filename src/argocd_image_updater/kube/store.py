@@ -261,4 +261,12 @@ def _broken(kind: Kind, raw: msgspec.Raw, why: str) -> Decoded:
         resource=key if is_resource else None,
         application=None if is_resource else key,
     )
-    return Decoded(key, str(metadata.get("resourceVersion", "")), problems=(problem,))
+    return Decoded(
+        key,
+        uid=str(metadata.get("uid", "")),
+        resource_version=str(metadata.get("resourceVersion", "")),
+        generation=int(metadata.get("generation") or 0),
+        deleting=bool(metadata.get("deletionTimestamp")),
+        problems=(problem,),
+        finalizers=tuple(metadata.get("finalizers") or ()),
+    )
