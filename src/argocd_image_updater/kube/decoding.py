@@ -80,10 +80,11 @@ class Decoded:
     """One object as the cluster has it now.
 
     value: None where the core refuses it; problems and warnings say why. status and finalizers: of
-    an ImageUpdater, for whoever writes them.
+    an ImageUpdater, for whoever writes them. uid: tells an object from an earlier one of its name.
     """
 
     key: ObjectKey
+    uid: str = ""
     resource_version: str = ""
     generation: int = 0
     deleting: bool = False
