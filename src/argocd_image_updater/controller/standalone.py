@@ -192,7 +192,9 @@ class StandaloneSession:
             registries_conf_path=Path(path) if path else None,
             default_namespace=options.argocd_namespace,
         )
-        lay_trust(snapshot, options.state_dir / "trust", namespace=options.argocd_namespace)
+        lay_trust(
+            snapshot.config_maps, options.state_dir / "trust", namespace=options.argocd_namespace
+        )
         if missing:
             snapshot = replace(snapshot, warnings=(missing, *snapshot.warnings))
         if path == "" or snapshot.registries_conf is None:

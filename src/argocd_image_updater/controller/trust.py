@@ -1,7 +1,7 @@
 """Write Argo CD's certificates and known hosts where Git can read them.
 
-In a pod they are mounted; without a cluster they come as ConfigMaps among the manifests and are
-laid into the private state directory, anew for each cycle.
+They come as ConfigMaps, from the API or among manifests, and are laid into the private state
+directory, anew for each cycle.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from argocd_image_updater.core.application import ObjectKey
 from argocd_image_updater.git.tls import Trust
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
-
-    from argocd_image_updater.core.snapshot import Snapshot
 
 TLS_CONFIG_MAP = "argocd-tls-certs-cm"
 KNOWN_HOSTS_CONFIG_MAP = "argocd-ssh-known-hosts-cm"
@@ -31,14 +30,16 @@ def trust_below(folder: Path) -> Trust:
     return Trust(tls_folder=folder / "tls", known_hosts=folder / KNOWN_HOSTS_KEY)
 
 
-def lay_trust(snapshot: Snapshot, folder: Path, *, namespace: str) -> None:
+def lay_trust(
+    config_maps: Mapping[ObjectKey, Mapping[str, str]], folder: Path, *, namespace: str
+) -> None:
     """Write the ConfigMaps of Argo CD's namespace as files; blocks on the disk."""
     tls = folder / "tls"
     shutil.rmtree(tls, ignore_errors=True)
     tls.mkdir(mode=0o700, parents=True, exist_ok=True)
-    certificates = snapshot.config_maps.get(ObjectKey(namespace, TLS_CONFIG_MAP), {})
+    certificates = config_maps.get(ObjectKey(namespace, TLS_CONFIG_MAP), {})
     for host, text in certificates.items():
         if _HOST.fullmatch(host):
             (tls / host).write_text(text, "utf-8")
-    hosts = snapshot.config_maps.get(ObjectKey(namespace, KNOWN_HOSTS_CONFIG_MAP), {})
+    hosts = config_maps.get(ObjectKey(namespace, KNOWN_HOSTS_CONFIG_MAP), {})
     (folder / KNOWN_HOSTS_KEY).write_text(hosts.get(KNOWN_HOSTS_KEY, ""), "utf-8")

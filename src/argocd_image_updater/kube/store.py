@@ -161,6 +161,16 @@ class ClusterStore:
                 return content.objects.get(key)
         return None
 
+    def keys(self, kind: Kind) -> tuple[ObjectKey, ...]:
+        """Return the keys of all objects of a kind, sorted."""
+        found = (
+            key
+            for scope, content in self._contents.items()
+            if scope.kind == kind
+            for key in content.objects
+        )
+        return tuple(sorted(found))
+
     def take_changes(self) -> tuple[Change, ...]:
         """Return what has changed since the last time; for one reader."""
         return self._changes.take()

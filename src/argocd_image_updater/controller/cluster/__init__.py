@@ -1,0 +1,1 @@
+"""The mode inside a cluster: when cycles run, over what, and who is told."""

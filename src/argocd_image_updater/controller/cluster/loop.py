@@ -1,0 +1,226 @@
+"""The loop of whoever leads: wait until something is due, run one cycle over it, tell everybody.
+
+One cycle at a time: what becomes due meanwhile waits for its end and is worked on together. Nothing
+that happens in a cycle ends the loop; only a stop does, or the loss of the right to lead.
+
+Source of the rules: docs/controller.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Protocol
+
+from argocd_image_updater.errors import UpdaterError, internal_fault
+from argocd_image_updater.kube.kinds import IMAGE_UPDATERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Coroutine
+
+    from argocd_image_updater.controller.cluster.schedule import Schedule
+    from argocd_image_updater.core.application import ObjectKey
+    from argocd_image_updater.core.report import CycleReport
+    from argocd_image_updater.kube.changes import Change
+    from argocd_image_updater.kube.store import ClusterStore
+
+_LOG = logging.getLogger(__name__)
+# Edits that come together (one `kubectl apply`) become one cycle.
+GATHER_S = 0.05
+# A cycle that takes longer than this says so in the status of its resources.
+LONG_CYCLE_S = 5.0
+
+
+class RunsCycles(Protocol):
+    """The engine side of a cycle."""
+
+    async def run_cycle(self, due: Collection[ObjectKey]) -> CycleReport: ...
+
+
+class Outlets(Protocol):
+    """Everybody who is told about resources and cycles."""
+
+    async def working(self, due: Collection[ObjectKey]) -> None:
+        """Tell that a cycle over these resources takes long."""
+        ...
+
+    async def over(self, report: CycleReport) -> None:
+        """Tell what a cycle did."""
+        ...
+
+    async def failed(self, due: Collection[ObjectKey], error: Exception) -> None:
+        """Tell that a cycle could not be run at all."""
+        ...
+
+    async def deleted(self, key: ObjectKey) -> None:
+        """Let go of a resource that is being deleted or is gone."""
+        ...
+
+
+class Loop:
+    """monotonic: seconds. ready: called when the first pass is over."""
+
+    def __init__(
+        self,
+        *,
+        store: ClusterStore,
+        session: RunsCycles,
+        outlets: Outlets,
+        schedule: Schedule,
+        ready: Callable[[], None],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._store = store
+        self._session = session
+        self._outlets = outlets
+        self._schedule = schedule
+        self._ready = ready
+        self._monotonic = monotonic
+        self._handled: dict[ObjectKey, tuple[str, int]] = {}
+        self._blind: set[ObjectKey] = set()
+        self._released: set[tuple[ObjectKey, str]] = set()
+
+    async def run(self) -> None:
+        """Run cycles until cancelled."""
+        await self.look_around()
+        while True:
+            due = self._due()
+            if due:
+                await self.cycle(due)
+                self._ready()
+                await self._take(self._store.take_changes())
+                continue
+            self._ready()
+            await self._wait()
+
+    async def look_around(self) -> frozenset[ObjectKey]:
+        """Take in every resource there is, and return those that can be worked on."""
+        self._store.take_changes()
+        for key in self._store.keys(IMAGE_UPDATERS):
+            await self._look_at(key)
+        return frozenset(self._known())
+
+    async def cycle(self, due: Collection[ObjectKey]) -> CycleReport | None:
+        """Run one cycle and tell everybody; None where it could not be run."""
+        for key in due:
+            self._note(key)
+        telling = asyncio.create_task(self._tell_when_long(due))
+        report: CycleReport | None = None
+        try:
+            report = await self._session.run_cycle(due)
+        except Exception as error:  # noqa: BLE001 - the next cycle may work
+            text = str(error) if isinstance(error, UpdaterError) else internal_fault(error)
+            _LOG.error("the cycle failed: %s", text)
+            failure = error
+        finally:
+            await _ended(telling)
+        if report is not None:
+            await self._outlets.over(report)
+            self._note_blind(report, due)
+        else:
+            await self._outlets.failed(due, failure)
+        self._schedule.over(due, self._known(), now_s=self._monotonic())
+        return report
+
+    async def _tell_when_long(self, due: Collection[ObjectKey]) -> None:
+        await asyncio.sleep(LONG_CYCLE_S)
+        await self._outlets.working(due)
+
+    async def _wait(self) -> None:
+        """Return when something has changed or is due."""
+        known, now_s = self._known(), self._monotonic()
+        if not known:
+            self._schedule.over(known, known, now_s=now_s)  # nobody is there: the rhythm goes on
+        wait_s = self._schedule.wait_s(now_s, known)
+        changes: Collection[Change] = ()
+        try:
+            async with asyncio.timeout(wait_s):
+                changes = await self._store.wait_changes()
+                await asyncio.sleep(GATHER_S)
+        except TimeoutError:
+            pass
+        await self._take((*changes, *self._store.take_changes()))
+
+    async def _take(self, changes: Collection[Change]) -> None:
+        """Note what changed."""
+        for change in changes:
+            if change.kind == IMAGE_UPDATERS:
+                await self._look_at(change.key)
+        for key in [key for key in self._blind if self._store.is_complete(key.namespace)]:
+            self._blind.discard(key)
+            self._schedule.want(key, self._monotonic())
+
+    async def _look_at(self, key: ObjectKey) -> None:
+        """Want a resource that is new or was edited; let go of one that is deleted."""
+        found = self._store.find(IMAGE_UPDATERS, key)
+        if found is None or found.deleting:
+            self._schedule.forget(key)
+            self._handled.pop(key, None)
+            self._blind.discard(key)
+            await self._let_go(key, "" if found is None else found.resource_version)
+        elif self._handled.get(key) != (found.uid, found.generation):
+            self._schedule.want(key, self._monotonic())
+
+    async def _let_go(self, key: ObjectKey, version: str) -> None:
+        """Release a deleted resource once per version of it, however often it is looked at."""
+        if version and (key, version) in self._released:
+            return
+        self._released = {item for item in self._released if item[0] != key}
+        if version:
+            self._released.add((key, version))
+        await self._outlets.deleted(key)
+
+    def _due(self) -> frozenset[ObjectKey]:
+        return self._schedule.due(self._monotonic(), self._known())
+
+    def _known(self) -> list[ObjectKey]:
+        """Return the resources that a cycle can be about.
+
+        One that cannot be used as it stands is told once and comes back when it is edited.
+        """
+        known = []
+        for key in self._store.keys(IMAGE_UPDATERS):
+            found = self._store.find(IMAGE_UPDATERS, key)
+            if found is None or found.deleting:
+                continue
+            is_told = self._handled.get(key) == (found.uid, found.generation)
+            if found.value is not None or not is_told:
+                known.append(key)
+        return known
+
+    def _note(self, key: ObjectKey) -> None:
+        found = self._store.find(IMAGE_UPDATERS, key)
+        if found is not None:
+            self._handled[key] = (found.uid, found.generation)
+
+    def _note_blind(self, report: CycleReport, due: Collection[ObjectKey]) -> None:
+        """Remember whose Applications could not be read: they come back when that changes."""
+        for key in due:
+            result = report.resources.get(key)
+            if result is not None and result.failure and not self._store.is_complete(key.namespace):
+                self._blind.add(key)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def first_of(work: Coroutine[None, None, None], *ends: asyncio.Event) -> bool:
+    """Run work until it ends or one of the events is set; return whether the work ended.
+
+    Work that is cut short is cancelled, and has cleaned up when this returns.
+    """
+    task = asyncio.create_task(work)
+    waiting = [asyncio.create_task(end.wait()) for end in ends]
+    try:
+        await asyncio.wait({task, *waiting}, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            await task
+            return True
+        return False
+    finally:
+        for item in (task, *waiting):
+            item.cancel()
+        await asyncio.gather(task, *waiting, return_exceptions=True)

@@ -1,0 +1,74 @@
+"""When which ImageUpdater is due: plain state, the clock is handed in.
+
+All resources share one rhythm, so that their questions and pushes meet in one cycle. What is new or
+was edited is due at once, by itself, and does not move the rhythm of the others.
+
+Source of the rules: docs/controller.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from argocd_image_updater.core.application import ObjectKey
+
+
+class Schedule:
+    """interval_s: from the end of one cycle to the start of the next.
+
+    0 = each resource once whenever it is new or edited; negative = paused, nothing is ever due.
+    """
+
+    def __init__(self, interval_s: float) -> None:
+        self._interval_s = interval_s
+        self._next_s: float | None = None
+        self._wanted: dict[ObjectKey, float] = {}
+
+    def want(self, key: ObjectKey, now_s: float) -> None:
+        """Note that a resource is new or was edited."""
+        self._wanted.setdefault(key, now_s)
+
+    def forget(self, key: ObjectKey) -> None:
+        """Note that a resource is gone."""
+        self._wanted.pop(key, None)
+
+    def due(self, now_s: float, known: Collection[ObjectKey]) -> frozenset[ObjectKey]:
+        """Return what is due now; known: every resource there is."""
+        if self._interval_s < 0:
+            return frozenset()
+        if self._next_s is not None and now_s >= self._next_s:
+            return frozenset(known)
+        return frozenset(key for key in self._wanted if key in known)
+
+    def over(
+        self, due: Collection[ObjectKey], known: Collection[ObjectKey], *, now_s: float
+    ) -> None:
+        """Note the end of a cycle over `due`."""
+        for key in due:
+            self._wanted.pop(key, None)
+        is_full = len(due) >= len(known)
+        if self._interval_s > 0 and (is_full or self._next_s is None):
+            self._next_s = now_s + self._interval_s
+
+    def wait_s(self, now_s: float, known: Collection[ObjectKey]) -> float | None:
+        """Return how long nothing is due unless something changes, None = for ever."""
+        if self._interval_s < 0:
+            return None
+        if any(key in known for key in self._wanted):
+            return 0.0
+        return None if self._next_s is None else max(0.0, self._next_s - now_s)
+
+    def age_s(self, now_s: float) -> float:
+        """Return how long the oldest wish waits."""
+        waiting = [now_s - since_s for since_s in self._wanted.values()]
+        if self._next_s is not None and now_s > self._next_s:
+            waiting.append(now_s - self._next_s)
+        return max(waiting, default=0.0)
+
+    @property
+    def depth(self) -> int:
+        """How many resources wait for their turn."""
+        return len(self._wanted)
