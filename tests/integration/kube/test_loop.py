@@ -50,6 +50,7 @@ async def start(connect, run_store, namespace):
             store, _ = await run_store(await connect(), namespace)
             record = Record()
             record.fault = fault
+            stopping = asyncio.Event()
             loop = Loop(
                 store=store,
                 session=record,
@@ -57,12 +58,18 @@ async def start(connect, run_store, namespace):
                 schedule=Schedule(interval_s),
                 ready=record.ready,
             )
-            task = asyncio.create_task(loop.run())
-            stack.callback(task.cancel)
+            task = asyncio.create_task(loop.run(stopping))
+            stack.push_async_callback(ended, task, stopping)
             await eventually(lambda: record.is_ready)
             return record
 
         yield make
+
+
+async def ended(task, stopping):
+    stopping.set()
+    async with asyncio.timeout(5):
+        await task
 
 
 def edit(api, name, namespace, image):

@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from argocd_image_updater.errors import UpdaterError, internal_fault
 from argocd_image_updater.kube.kinds import IMAGE_UPDATERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Coroutine
+    from collections.abc import Callable, Collection
 
     from argocd_image_updater.controller.cluster.schedule import Schedule
     from argocd_image_updater.core.application import ObjectKey
@@ -81,10 +81,10 @@ class Loop:
         self._blind: set[ObjectKey] = set()
         self._released: set[tuple[ObjectKey, str]] = set()
 
-    async def run(self) -> None:
-        """Run cycles until cancelled."""
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Run cycles until the event is set; a cycle that runs then comes to its end."""
         await self.look_around()
-        while True:
+        while not stopping.is_set():
             due = self._due()
             if due:
                 await self.cycle(due)
@@ -92,7 +92,7 @@ class Loop:
                 await self._take(self._store.take_changes())
                 continue
             self._ready()
-            await self._wait()
+            await self._take(await self._changes(stopping))
 
     async def look_around(self) -> frozenset[ObjectKey]:
         """Take in every resource there is, and return those that can be worked on."""
@@ -127,20 +127,26 @@ class Loop:
         await asyncio.sleep(LONG_CYCLE_S)
         await self._outlets.working(due)
 
-    async def _wait(self) -> None:
-        """Return when something has changed or is due."""
+    async def _changes(self, stopping: asyncio.Event) -> Collection[Change]:
+        """Wait until something has changed or is due, or a stop; return what has changed."""
         known, now_s = self._known(), self._monotonic()
         if not known:
             self._schedule.over(known, known, now_s=now_s)  # nobody is there: the rhythm goes on
-        wait_s = self._schedule.wait_s(now_s, known)
-        changes: Collection[Change] = ()
+        changing = asyncio.create_task(self._store.wait_changes())
+        stop = asyncio.create_task(stopping.wait())
         try:
-            async with asyncio.timeout(wait_s):
-                changes = await self._store.wait_changes()
-                await asyncio.sleep(GATHER_S)
-        except TimeoutError:
-            pass
-        await self._take((*changes, *self._store.take_changes()))
+            await asyncio.wait(
+                {changing, stop},
+                timeout=self._schedule.wait_s(now_s, known),
+                return_when=asyncio.FIRST_COMPLETED,
+            )
+            if not changing.done():
+                return ()
+            await asyncio.wait({stop}, timeout=GATHER_S)
+            return (*changing.result(), *self._store.take_changes())
+        finally:
+            await _ended(changing)
+            await _ended(stop)
 
     async def _take(self, changes: Collection[Change]) -> None:
         """Note what changed."""
@@ -202,25 +208,6 @@ class Loop:
                 self._blind.add(key)
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
+async def _ended(task: asyncio.Task[Any]) -> None:
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-async def first_of(work: Coroutine[None, None, None], *ends: asyncio.Event) -> bool:
-    """Run work until it ends or one of the events is set; return whether the work ended.
-
-    Work that is cut short is cancelled, and has cleaned up when this returns.
-    """
-    task = asyncio.create_task(work)
-    waiting = [asyncio.create_task(end.wait()) for end in ends]
-    try:
-        await asyncio.wait({task, *waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            await task
-            return True
-        return False
-    finally:
-        for item in (task, *waiting):
-            item.cancel()
-        await asyncio.gather(task, *waiting, return_exceptions=True)
