@@ -1,7 +1,8 @@
 # The project's commands. `make` alone lists them.
 #
 # Everything runs from .venv, which `make setup` prepares; nothing is installed outside the checkout
-# but the real components that `make lab` gets from Debian's packages when it runs as root.
+# but the real components that `make lab` gets: as root from Debian's packages, and built from Go
+# modules into a folder of the user's cache.
 
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
@@ -10,7 +11,7 @@ BIN := .venv/bin
 JOBS ?= 2
 ARGS ?=
 
-.PHONY: help setup demo lab lab-cluster test check format docs bench build clean
+.PHONY: help setup demo lab test check format docs bench build clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -21,11 +22,8 @@ setup: ## prepare .venv; does nothing when it is up to date
 demo: setup ## show one guided update, without a cluster and without the network
 	@$(BIN)/argocd-image-updater demo $(ARGS)
 
-lab: setup ## get and list the real components that the tests use
+lab: setup ## get, build and list the real components that the tests use
 	@$(BIN)/python tools/lab.py
-
-lab-cluster: setup ## the same with a Kubernetes API and Argo CD, built from their Go modules
-	@$(BIN)/python tools/lab.py --cluster
 
 test: lab ## run every test
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)

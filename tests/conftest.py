@@ -10,6 +10,8 @@ import pytest
 
 from lab import advice, find_part, find_program
 
+pytest_plugins = ["clusters.fixtures", "clusters.grouping"]
+
 
 def pytest_runtest_setup(item):
     for name in (part for mark in item.iter_markers("lab") for part in mark.args):

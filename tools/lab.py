@@ -2,9 +2,9 @@
 
 As root on Debian the missing packages are installed, without starting their services; elsewhere
 the table says what is missing and how to get it. With ``CI`` in the environment a missing part ends
-the run with status 1; otherwise the tests that need it say so themselves. With ``--cluster`` the
-parts of a Kubernetes cluster with Argo CD come too, of which `lab_go` builds those that Debian does
-not have. Only the standard library is used, because this runs before anything else.
+the run with status 1; otherwise the tests that need it say so themselves. What a Kubernetes cluster
+with Argo CD needs and Debian does not have is built from Go modules by `lab_go`, once. Only the
+standard library is used, because this runs before anything else.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ APT_TIMEOUT_S = 900
 class Part:
     """One component: the program that proves it is there, its package, and what it is for.
 
-    No package: it is built here from its Go module.
+    No package: it is built here from its Go module, `elsewhere` says with what.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Part:
     elsewhere: str
 
 
+_BUILT = f"`make lab` builds it. {go_advice()}"
 PARTS = (
     Part("git", "git", "git", "repositories", "https://git-scm.com/downloads"),
     Part(
@@ -67,9 +68,6 @@ PARTS = (
     Part("curl", "curl", "curl", "asks registries by hand", "brew install curl"),
     Part("ssh", "ssh", "openssh-client", "Git over SSH", "part of OpenSSH"),
     Part("sshd", "sshd", "openssh-server", "Git over SSH", "part of OpenSSH"),
-)
-_BUILT = f"`make lab-cluster` builds it. {go_advice()}"
-CLUSTER_PARTS = (
     Part("etcd", "etcd", "etcd-server", "store of the cluster", "brew install etcd"),
     Part("redis-server", "redis-server", "redis-server", "Argo CD's cache", "brew install redis"),
     Part("kube-apiserver", "kube-apiserver", "", "the Kubernetes API", _BUILT),
@@ -102,7 +100,7 @@ def _git_exec_path() -> str:
 
 def find_part(name: str) -> Part:
     """Return the part of that name."""
-    return next(part for part in (*PARTS, *CLUSTER_PARTS) if part.name == name)
+    return next(part for part in PARTS if part.name == name)
 
 
 def missing_parts(parts: Iterable[Part]) -> list[Part]:
@@ -186,16 +184,15 @@ def get(parts: Iterable[Part]) -> bool:
     return installed
 
 
-def main(words: Iterable[str] = ()) -> int:
-    """Get what is missing, and report. words: ``--cluster`` for the parts of the cluster too."""
-    parts = (*PARTS, *CLUSTER_PARTS) if "--cluster" in words else PARTS
-    get(parts)
-    print_table(parts)
-    missing = missing_parts(parts)
+def main() -> int:
+    """Get what is missing, and report."""
+    get(PARTS)
+    print_table(PARTS)
+    missing = missing_parts(PARTS)
     if missing:
         print("lab: the tests that need a missing part say so", file=sys.stderr)
     return 1 if missing and os.environ.get("CI") else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -15,12 +15,12 @@ import json
 import os
 import shutil
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lab_toolchain import find_go, install_go, run
+from lab_lanes import build_all
+from lab_toolchain import LabError, find_go, install_go, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -131,49 +131,67 @@ def find_built(name: str) -> str | None:
 
 
 def build_missing(parts: Iterable[GoPart] = GO_PARTS) -> list[GoPart]:
-    """Build the parts that are not there, one after the other; return those that were built."""
-    if not any(find_built(part.name) is None for part in parts):
+    """Build the parts that are not there; return those that were built."""
+    if all(find_built(part.name) for part in parts):
         return []
-    built = []
     with _locked(cache_folder()):
-        go = None
-        for part in parts:
-            if find_built(part.name):  # perhaps by the run that held the lock before us
-                continue
-            go = go or find_go(cache_folder()) or install_go(cache_folder())
-            started = time.monotonic()
-            print(f"lab: building {part.name} {part.version} (minutes)", flush=True)
-            build(part, go)
-            print(f"lab: {part.name} took {time.monotonic() - started:.0f} s", flush=True)
-            built.append(part)
-    return built
+        # Perhaps the run that held the lock before us has built them.
+        missing = [part for part in parts if find_built(part.name) is None]
+        if missing:
+            go = find_go(cache_folder()) or install_go(cache_folder())
+            build_all(missing, lambda part: build(part, go))
+    return missing
 
 
 def build(part: GoPart, go: str) -> Path:
     """Build one part into the cache and return its folder; the caller holds the lock."""
-    module = download(part, go)
     workshop = cache_folder() / "modules" / f"{part.module.replace('/', '_')}-{part.version}"
-    workshop.mkdir(parents=True, exist_ok=True)
-    (workshop / "go.mod").write_text(tools_module(part, _go_mod(module["GoMod"], go)))
+    module = fetch(part, go, workshop=workshop)
     target = part_folder(part)
     with tempfile.TemporaryDirectory(prefix=f".{part.name}-", dir=cache_folder()) as temporary:
         finished = Path(temporary) / part.name
         finished.mkdir()
         run(build_command(part, go, finished / part.name), folder=workshop)
         if part.folder:
-            source = Path(module["Dir"]) / part.folder
-            # Files of the module cache are read-only; copied so, the cache could not be removed.
-            shutil.copytree(source, finished / source.name, copy_function=shutil.copyfile)
+            _copy_files(Path(module["Dir"]) / part.folder, finished)
         shutil.rmtree(target, ignore_errors=True)  # a folder without its program is of no use
         finished.rename(target)
     return target
 
 
+def fetch(part: GoPart, go: str, *, workshop: Path) -> dict[str, Any]:
+    """Have Go fetch the module and what it needs into `workshop`; return where its files are."""
+    workshop.mkdir(parents=True, exist_ok=True)
+    download = [go, "mod", "download", "-json", f"{part.module}@{part.version}"]
+    try:
+        module: dict[str, Any] = json.loads(run(download, folder=cache_folder()))
+        (workshop / "go.mod").write_text(tools_module(part, _go_mod(module["GoMod"], go)))
+        run([go, "list", "-mod=mod", "-deps", _package(part)], folder=workshop)
+    except LabError as error:
+        raise LabError(
+            f"{part.name} {part.version} cannot be built, because its Go modules cannot be "
+            f"fetched; GOPROXY names where from: {error}"
+        ) from error
+    return module
+
+
+def _copy_files(source: Path, into: Path) -> None:
+    """Copy a folder without its rights: read-only as in Go's cache, it could not be removed."""
+    target = into / source.name
+    target.mkdir()
+    for file in source.iterdir():
+        shutil.copyfile(file, target / file.name)
+
+
+def _package(part: GoPart) -> str:
+    return "/".join(filter(None, (part.module, part.package)))
+
+
 def build_command(part: GoPart, go: str, output: Path) -> list[str]:
     """Return the command that builds a part from its tools module."""
     flags = " ".join(["-s", "-w", *(f"-X {stamp}" for stamp in part.stamps)])
-    package = "/".join(filter(None, (part.module, part.package)))
-    return [go, "build", "-mod=mod", "-trimpath", f"-ldflags={flags}", "-o", str(output), package]
+    words = [go, "build", "-mod=mod", "-trimpath", f"-ldflags={flags}"]
+    return [*words, "-o", str(output), _package(part)]
 
 
 def tools_module(part: GoPart, go_mod: dict[str, Any]) -> str:
@@ -190,13 +208,6 @@ def tools_module(part: GoPart, go_mod: dict[str, Any]) -> str:
         words = (old["Path"], old.get("Version", ""), "=>", new["Path"], new["Version"])
         lines.append(" ".join(["replace", *filter(None, words)]))
     return "\n".join(lines) + "\n"
-
-
-def download(part: GoPart, go: str) -> dict[str, Any]:
-    """Have Go fetch a module; return where its files are."""
-    command = [go, "mod", "download", "-json", f"{part.module}@{part.version}"]
-    answer: dict[str, Any] = json.loads(run(command, folder=cache_folder()))
-    return answer
 
 
 def _go_mod(file: str, go: str) -> dict[str, Any]:

@@ -220,5 +220,5 @@ _OPEN_PROJECT = {
 
 def _program(name):
     program = find_program(name)
-    assert program, f"{name} is not here: make lab-cluster"
+    assert program, f"{name} is not here: make lab"
     return program

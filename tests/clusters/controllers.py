@@ -19,7 +19,7 @@ class ControllerManager:
 
     def __init__(self, api, *, controllers=CONTROLLERS):
         program = find_program("kube-controller-manager")
-        assert program, "kube-controller-manager is not here: make lab-cluster"
+        assert program, "kube-controller-manager is not here: make lab"
         self.folder = memory_folder("controllers-")
         self._server = Server(
             [

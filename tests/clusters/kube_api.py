@@ -228,13 +228,13 @@ class KubeApiServer:
 def crds_folder():
     """Return the folder with Argo CD's own CRDs."""
     folder = part_folder(find_go_part("argocd")) / "crds"
-    assert folder.is_dir(), "the CRDs of Argo CD are not here: make lab-cluster"
+    assert folder.is_dir(), "the CRDs of Argo CD are not here: make lab"
     return folder
 
 
 def _program(name):
     program = find_program(name)
-    assert program, f"{name} is not here: make lab-cluster"
+    assert program, f"{name} is not here: make lab"
     return program
 
 

@@ -42,9 +42,8 @@ def an_application(name, namespace):
     }
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def objects(api):
-    api.install_crds()
     return api.objects
 
 

@@ -6,10 +6,8 @@ asked of it can be seen.
 
 import fcntl
 import json
-import subprocess
 import sys
 import threading
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +16,6 @@ import lab_go
 import lab_toolchain
 from lab_go import GoPart
 
-TOOLS = Path(lab.__file__).parent
 PART = GoPart(
     name="tool", module="example.com/tool", version="v1.2.3", package="cmd/tool",
     staging_version="v0.2.3", stamps=("example.com/tool/version.v=1.2.3",), folder="manifests/crds",
@@ -36,6 +33,9 @@ elif words[:2] == ["mod", "download"]:
     print(json.dumps({{"Dir": str(here / "module"), "GoMod": str(here / "module/go.mod")}}))
 elif words[:2] == ["mod", "edit"]:
     print(json.dumps({{"Go": "1.24.0"}}))
+elif words[0] == "list":
+    if (here / "offline").exists():
+        sys.exit("dial tcp: lookup proxy.golang.org: no such host")
 elif (here / "broken").exists():
     sys.exit("tool.go:1: undefined")
 else:
@@ -98,6 +98,13 @@ def test_a_failed_build_says_why_and_leaves_nothing_behind(go, cache):
     with pytest.raises(lab_toolchain.LabError, match=r"tool\.go:1: undefined"):
         lab_go.build_missing([PART])
     assert {path.name for path in cache.iterdir()} == {".lock", "modules"}
+
+
+def test_modules_that_cannot_be_fetched_are_told_apart_from_a_broken_build(go):
+    (go / "offline").touch()
+    with pytest.raises(lab_toolchain.LabError, match=r"(?s)tool v1.2.3 .*GOPROXY.*no such host"):
+        lab_go.build_missing([PART])
+    assert not [words for words in asked(go) if words[0] == "build"]
 
 
 def test_what_a_killed_run_left_is_cleared_away(go, cache):
@@ -205,12 +212,6 @@ def test_without_any_go_the_run_says_which_is_needed(monkeypatch, tmp_path, caps
     assert "no network" in message
 
 
-def test_the_lab_of_the_cluster_is_asked_for():
+def test_everything_that_is_built_is_a_part_of_the_lab():
     names = {part.name for part in lab.PARTS}
-    assert not {part.name for part in lab_go.GO_PARTS} & names
-    cluster = {part.name for part in lab.CLUSTER_PARTS}
-    assert {part.name for part in lab_go.GO_PARTS} - {"tool"} <= cluster
-    made = subprocess.run(
-        ["make", "-n", "lab-cluster"], cwd=TOOLS.parent, capture_output=True, text=True, check=True
-    )
-    assert "tools/lab.py --cluster" in made.stdout
+    assert {part.name for part in lab_go.GO_PARTS} - {"tool"} <= names

@@ -1,10 +1,12 @@
-"""The client and the store on a real API server: collected only with ``LAB_CLUSTER=1``.
+"""Fixtures of everything that needs a cluster: one API server for each test process.
 
-Get the parts with ``make lab-cluster``, then run
-``LAB_CLUSTER=1 make test ARGS=tests/integration/kube``.
+A plugin rather than functions to import, so that all folders share the one server. A test works in
+a namespace of its own, and leaves nothing behind that a test which looks at the whole cluster would
+stumble over.
 """
 
 import contextlib
+import itertools
 import os
 
 import pytest
@@ -16,26 +18,27 @@ from argocd_image_updater.kube.timing import Backoff
 from clusters.kube_api import KubeApiServer
 from clusters.samples import RESOURCE_DEFINITION
 
-collect_ignore_glob = [] if os.environ.get("LAB_CLUSTER") else ["test_*.py"]
-
-USER = "updater"
+# Who has no rights but those that a test gives: users with the group of each.
+USERS = {"updater": ["updaters"], "reader": ["readers"]}
 # Shorter than in production, so that a test sees several attempts; nothing else differs.
 QUICK = Backoff(first_s=0.05, longest_s=0.2)
+
+_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def api():
-    flags = ["--enable-priority-and-fairness=true"]
-    with KubeApiServer(users={USER: ["updaters"]}, flags=flags) as server:
-        server.install_crds("application")
+    """The API server with the kinds of Argo CD and ours."""
+    with KubeApiServer(users=USERS, flags=["--enable-priority-and-fairness=true"]) as server:
+        server.install_crds("application", "appproject", "applicationset")
         server.objects.apply(RESOURCE_DEFINITION)
         yield server
 
 
 @pytest.fixture
-def namespace(api, request):
+def namespace(api):
     """A namespace of this test alone."""
-    return api.objects.namespace(f"t-{abs(hash(request.node.nodeid)) % 10**10}")
+    return api.objects.namespace(f"t-{os.getpid()}-{next(_numbers)}")
 
 
 @pytest.fixture
