@@ -7,6 +7,7 @@ https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/status/.
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -18,6 +19,9 @@ from argocd_image_updater.errors import (
     UpdaterError,
     shorten,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 TRANSIENT_STATUSES = frozenset({408, 425, 429, 500, 502, 503, 504})
 LONGEST_RETRY_AFTER_S = 3600.0  # more is a mistake of the server
@@ -41,6 +45,17 @@ class ObjectMissing(ConflictError):
 
 class ObjectExists(ConflictError):
     """There is such an object already."""
+
+
+class VersionMoved(ConflictError):
+    """The object has another version than the change was made for.
+
+    current: the object as it is now, None = gone.
+    """
+
+    def __init__(self, message: str, *, current: Mapping[str, Any] | None) -> None:
+        super().__init__(message)
+        self.current = current
 
 
 class _Details(msgspec.Struct, rename="camel"):

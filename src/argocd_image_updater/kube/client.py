@@ -17,11 +17,12 @@ from urllib.parse import urlencode, urlsplit
 
 import msgspec
 
-from argocd_image_updater.errors import BugError, ConflictError, RemoteError
+from argocd_image_updater.errors import BugError, RemoteError
 from argocd_image_updater.kube.answers import (
     ObjectMissing,
     Throttled,
     Unprocessable,
+    VersionMoved,
     error_of,
     kind_missing,
     parse_retry_after,
@@ -254,7 +255,7 @@ class KubeClient:
         """Change this version of an object by a JSON patch (RFC 6902), and no other.
 
         Raises:
-            ConflictError: the object has another version, or is gone.
+            VersionMoved: the object has another version, or is gone.
         """
         if not resource_version:
             raise BugError(f"a patch of {kind} {key} without the version it was made for")
@@ -268,7 +269,8 @@ class KubeClient:
             metadata = (found or {}).get("metadata") or {}
             if metadata.get("resourceVersion") == resource_version:
                 raise
-            raise ConflictError(f"{kind} {key}: was changed by somebody else") from None
+            message = f"{kind} {key}: was changed by somebody else"
+            raise VersionMoved(message, current=found) from None
 
     async def _write(
         self, method: str, path: str, body: object, content_type: str
