@@ -6,7 +6,6 @@ The engine is imported here, when a cycle is wanted, so that other commands star
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.cli.flags import BY_NAME
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 _DEFAULT_TEMPLATE = BY_NAME["git-commit-message-path"].default
 DEFAULT_NAMESPACE = "argocd"  # without a cluster nothing else says where Argo CD lives
-_TEMPLATE_LIMIT_BYTES = 1024 * 1024  # a commit message template is a page, not a book
 
 
 def require_manifests(options: RunOptions) -> None:
@@ -56,7 +54,7 @@ def open_session(options: RunOptions) -> AbstractAsyncContextManager[Session]:
             git_user=options.git.user,
             git_email=options.git.email,
             git_sign_off=options.git.sign_off,
-            commit_template=read_commit_template(options.git.message_path),
+            commit_template=_commit_template(options.git.message_path),
             batch_commits=options.git.batch_commits,
             refuse_shared_anchors=options.git.shared_anchors == "refuse",
             git_allow_local=options.git.allow_local,
@@ -68,29 +66,16 @@ def open_session(options: RunOptions) -> AbstractAsyncContextManager[Session]:
     )
 
 
-def read_commit_template(path: str) -> str | None:
+def _commit_template(path: str) -> str | None:
     """Return the text of the commit message template, or None for the built-in one.
 
     Raises:
         ConfigError: it exists and cannot be used.
     """
-    if not path:
-        return None
-    try:
-        with Path(path).open("rb") as file:
-            content = file.read(_TEMPLATE_LIMIT_BYTES + 1)
-    except FileNotFoundError:
+    from argocd_image_updater.controller.commit_template import read_commit_template
+
+    text = read_commit_template(path)
+    if text is None:
         level = logging.DEBUG if path == _DEFAULT_TEMPLATE else logging.INFO
         _LOG.log(level, "no commit message template at %s, using the built-in one", path)
-        return None
-    except OSError as error:
-        raise ConfigError(
-            f"the commit message template {path} cannot be read: {error.strerror}",
-            hint="correct --git-commit-message-path, or make it empty for the built-in template",
-        ) from error
-    if len(content) > _TEMPLATE_LIMIT_BYTES:
-        raise ConfigError(f"the commit message template {path} is larger than 1 MiB")
-    try:
-        return content.decode() or None
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"the commit message template {path} is not UTF-8 text") from error
+    return text or None

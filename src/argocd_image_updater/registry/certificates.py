@@ -87,7 +87,7 @@ def read_ca_directories(directories: Iterable[Path]) -> HostCertificates:
     """Return what the files named ``host`` or ``host_port`` hold; the first of a name counts."""
     pem: dict[str, str] = {}
     broken: dict[str, str] = {}
-    for path in (path for directory in directories for path in _certificate_files(directory)):
+    for path in (path for directory in directories for path in certificate_files(directory)):
         name = path.name.lower()
         if name in pem or name in broken:
             continue
@@ -98,7 +98,8 @@ def read_ca_directories(directories: Iterable[Path]) -> HostCertificates:
     return HostCertificates(pem, broken)
 
 
-def _certificate_files(directory: Path) -> list[Path]:
+def certificate_files(directory: Path) -> list[Path]:
+    """Return the files of a directory that are named like a host; none where it is not there."""
     try:
         names = sorted(directory.iterdir())
     except OSError:

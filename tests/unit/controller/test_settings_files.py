@@ -1,0 +1,230 @@
+"""Settings that live in files: what starts the program, what is noticed, what stays in use."""
+
+import logging
+import os
+
+import pytest
+import trustme
+
+from argocd_image_updater.controller.settings_files import REGISTRIES, TEMPLATE, SettingsFiles
+from argocd_image_updater.core.reference import parse_image
+from argocd_image_updater.errors import ConfigError
+
+
+def entry(limit=5, **more):
+    lines = [f"  {key}: {value}\n" for key, value in {"limit": limit, **more}.items()]
+    return (
+        "registries:\n- name: Acme\n  api_url: https://reg.acme.test\n  prefix: reg.acme.test\n"
+        + "".join(lines)
+    )
+
+
+def certificate():
+    return trustme.CA().cert_pem.bytes().decode()
+
+
+class Volume:
+    """A folder that is filled as the kubelet fills a volume: all files change in one rename."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self._count = 0
+        folder.mkdir()
+
+    def swap(self, **files):
+        self._count += 1
+        data = self.folder / f"..data_{self._count}"
+        data.mkdir()
+        for name, text in files.items():
+            (data / name.replace("__", ".")).write_text(text)
+        new = self.folder / "..data_tmp"
+        new.symlink_to(data.name)
+        os.replace(new, self.folder / "..data")  # noqa: PTH105 - the system call that is meant
+        for link in [path for path in self.folder.iterdir() if not path.name.startswith("..")]:
+            if not link.exists():
+                link.unlink()
+        for file in data.iterdir():
+            link = self.folder / file.name
+            if not link.is_symlink():
+                link.symlink_to(f"..data/{file.name}")
+
+
+@pytest.fixture
+def volume(tmp_path):
+    return Volume(tmp_path / "config")
+
+
+@pytest.fixture
+def files(volume, tmp_path):
+    return SettingsFiles(
+        str(volume.folder / "registries.conf"),
+        str(volume.folder / "commit.template"),
+        ca_directories=(tmp_path / "hosts",),
+    )
+
+
+def limit(loaded):
+    return loaded.table.endpoints["reg.acme.test"].limit_per_s
+
+
+def test_without_files_the_built_in_settings_are_used_and_that_is_told(files, caplog):
+    with caplog.at_level(logging.INFO):
+        loaded = files.load()
+    assert set(loaded.table.endpoints) == {"docker.io"}
+    assert (loaded.template, loaded.warnings, loaded.changed) == ("", (), True)
+    assert len(caplog.records) == 2
+    assert not files.load().changed
+    assert len(caplog.records) == 2
+
+
+def test_empty_paths_mean_the_built_in_settings(caplog):
+    loaded = SettingsFiles("", "", ca_directories=()).load()
+    assert (set(loaded.table.endpoints), loaded.template) == ({"docker.io"}, "")
+    assert not caplog.records
+
+
+def test_a_swapped_volume_is_noticed(files, volume):
+    volume.swap(registries__conf=entry(5), commit__template="one")
+    first = files.load()
+    assert (limit(first), first.template, first.changed) == (5, "one", True)
+    unchanged = files.load()
+    assert unchanged.table is first.table
+    assert not unchanged.changed
+    volume.swap(registries__conf=entry(7), commit__template="two")
+    second = files.load()
+    assert (limit(second), second.template, second.changed) == (7, "two", True)
+
+
+def test_a_swap_that_changes_nothing_is_no_change(files, volume):
+    volume.swap(registries__conf=entry(), commit__template="one")
+    files.load()
+    volume.swap(registries__conf=entry(), commit__template="one")
+    assert not files.load().changed
+
+
+def test_files_that_appear_later_are_read(files, volume):
+    files.load()
+    volume.swap(registries__conf=entry(3), commit__template="late")
+    loaded = files.load()
+    assert (limit(loaded), loaded.template, loaded.warnings) == (3, "late", ())
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"registries__conf": entry(unknown="x")}, "unknown"),
+        ({"commit__template": "{{ .Broken"}, "commit message template"),
+        ({"registries__conf": entry(ca_file="/nowhere/ca.pem")}, "/nowhere/ca.pem"),
+    ],
+)
+def test_a_file_that_cannot_be_used_stops_the_start(files, volume, content, words):
+    volume.swap(**content)
+    for _ in range(2):
+        with pytest.raises(ConfigError, match=words):
+            files.load()
+    volume.swap()
+    assert not files.load().warnings
+
+
+def test_a_directory_is_no_registries_file_but_a_broken_template(tmp_path):
+    loaded = SettingsFiles(str(tmp_path), "", ca_directories=()).load()
+    assert set(loaded.table.endpoints) == {"docker.io"}
+    with pytest.raises(ConfigError, match="cannot be read"):
+        SettingsFiles("", str(tmp_path), ca_directories=()).load()
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [
+        ("registries.conf", entry(unknown="x").encode()),
+        ("registries.conf", b"\xff\xfe"),
+        ("commit.template", b"{{ .Broken"),
+        ("commit.template", b"x" * (1024 * 1024 + 1)),
+        ("commit.template", b"\xff"),
+    ],
+)
+def test_a_broken_file_leaves_the_last_good_settings_in_use(tmp_path, name, broken):
+    good = {"registries.conf": entry(5).encode(), "commit.template": b"one"}
+    for file, content in good.items():
+        (tmp_path / file).write_bytes(content)
+    observed = []
+    files = SettingsFiles(
+        str(tmp_path / "registries.conf"),
+        str(tmp_path / "commit.template"),
+        ca_directories=(),
+        observe=lambda setting, failure: observed.append((setting, bool(failure))),
+    )
+    files.load()
+    (tmp_path / name).write_bytes(broken)
+    for _ in range(2):
+        loaded = files.load()
+        assert (limit(loaded), loaded.template, loaded.changed) == (5, "one", False)
+        (warning,) = loaded.warnings
+        assert name in warning
+        assert warning.endswith("what was read before stays in use")
+    (tmp_path / name).write_bytes(good[name])
+    assert files.load().warnings == ()
+    mine = [failed for setting, failed in observed if setting == _setting(name)]
+    other = [failed for setting, failed in observed if setting != _setting(name)]
+    assert mine == [False, True, True, False]
+    assert other == [False] * 4
+
+
+def _setting(name):
+    return REGISTRIES if name == "registries.conf" else TEMPLATE
+
+
+@pytest.mark.parametrize("name", ["registries.conf", "commit.template"])
+def test_a_file_that_vanishes_leaves_what_it_said_in_use_and_an_empty_one_does_not(tmp_path, name):
+    (tmp_path / "registries.conf").write_text(entry(5))
+    (tmp_path / "commit.template").write_text("one")
+    files = SettingsFiles(
+        str(tmp_path / "registries.conf"), str(tmp_path / "commit.template"), ca_directories=()
+    )
+    files.load()
+    (tmp_path / name).unlink()
+    loaded = files.load()
+    assert (limit(loaded), loaded.template) == (5, "one")
+    (warning,) = loaded.warnings
+    assert warning.startswith(f"{tmp_path / name} is gone; put it back")
+    (tmp_path / name).write_text("")
+    emptied = files.load()
+    assert emptied.changed
+    assert emptied.warnings == ()
+
+
+def test_root_certificates_of_an_entry_are_read_again(tmp_path):
+    ca_file = tmp_path / "ca.pem"
+    (tmp_path / "registries.conf").write_text(entry(ca_file=ca_file))
+    one, two = certificate(), certificate()
+    ca_file.write_text(one)
+    files = SettingsFiles(str(tmp_path / "registries.conf"), "", ca_directories=())
+    first = files.load().table.endpoints["reg.acme.test"].ca_pem
+    ca_file.write_text(two)
+    loaded = files.load()
+    assert loaded.changed
+    second = loaded.table.endpoints["reg.acme.test"].ca_pem
+    assert first != second
+    ca_file.write_text("no certificate")
+    broken = files.load()
+    assert broken.table.endpoints["reg.acme.test"].ca_pem == second
+    assert str(ca_file) in broken.warnings[0]
+    ca_file.write_text(one)
+    assert files.load().table.endpoints["reg.acme.test"].ca_pem == first
+
+
+def test_certificates_by_host_come_go_and_change(tmp_path):
+    hosts = Volume(tmp_path / "hosts")
+    files = SettingsFiles("", "", ca_directories=(hosts.folder, tmp_path / "absent"))
+
+    def pem():
+        return files.load().table.lookup(parse_image("other.test/x")).ca_pem
+
+    assert pem() == ""
+    hosts.swap(other__test=certificate())
+    first = pem()
+    assert first
+    hosts.swap(other__test=certificate())
+    assert pem() not in {"", first}
+    hosts.swap()
+    assert pem() == ""
