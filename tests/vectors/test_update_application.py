@@ -1,17 +1,20 @@
 """One Application through selection and one run: counters, changes, and what is stored.
 
-Aspects left to the cluster: events, conflicts of the write, concurrent edits.
+What is stored is computed twice: on the lists, and by the patch that a cluster gets, applied to the
+object of the case. Left to the tests of the cluster: events, and how often a write is tried again.
 """
 
 import copy
 import json
 
 from argocd_image_updater.core.application import ObjectKey, Origin
+from argocd_image_updater.core.application_patch import Patch, patch_of
 from argocd_image_updater.core.reference import parse_image
 from argocd_image_updater.core.resolution import Context, resolve
 from argocd_image_updater.core.resource import decode_resource
 from argocd_image_updater.core.snapshot import Secret
 from argocd_image_updater.core.targets import merged_sources
+from unit.writers.planned import patched
 from vectors.flags import is_flagged, rule_of
 from vectors.planning import PLATFORM, counts, decoded, plan
 from vectors.resource_rules import IMAGE_LIST, cut_constraint, without_alias
@@ -122,6 +125,35 @@ def run(case):
     }
 
 
+def merge_patched(value, change):
+    """Apply a merge patch (RFC 7386)."""
+    if not isinstance(change, dict):
+        return change
+    result = dict(value) if isinstance(value, dict) else {}
+    for key, item in change.items():
+        if item is None:
+            result.pop(key, None)
+        else:
+            result[key] = merge_patched(result.get(key), item)
+    return result
+
+
+def run_in_cluster(case):
+    """Return the object after the patch that a cluster gets, edits in between included."""
+    current = merge_patched(case["application"], case.get("concurrentEdit", {}))
+    intents = resolution_of(case).intents
+    if not intents or case.get("dryRun") or case.get("updateConflicts"):
+        return current, Patch()
+    result, _ = plan(intents[0], case["registry"])
+    if not result.writes:
+        return current, Patch()
+    assert result.intent.write_back.method == "argocd"
+    now = decoded(current) if case.get("concurrentEdit") else result.intent.application
+    patch = patch_of(result, now)
+    assert patch.operations, "an update that writes nothing"
+    return patched(current, patch.operations), patch
+
+
 def matches_recorded(case, got):
     expect = case["expect"]
     if expect.get("selected", True) != got["selected"]:
@@ -157,6 +189,34 @@ def test_a_run_counts_changes_and_stores_as_recorded_or_better(case):
         assert got["changes"] == case["expect"]["changes"]
         return
     assert matches_recorded(case, got) or is_better(case, got), json.dumps(got, indent=1)
+
+
+def test_the_patch_of_a_cluster_stores_the_same_and_touches_nothing_else(case):
+    after, patch = run_in_cluster(case)
+    assert patch.is_stored(decoded(after))
+    if writes_only_in_the_cluster(case):
+        expect = case["expect"]
+        assert stored_lists(after["spec"]) == stored_lists(expect["stored"])
+        assert after["metadata"]["labels"] == expect.get("storedLabels", {"team": "a"})
+    else:
+        assert stored_lists(after["spec"]) == run(case)["lists"]
+    assert without_lists(after) == without_lists(case["application"], case.get("concurrentEdit"))
+
+
+def without_lists(document, edit=None):
+    """Return an object without the lists of its sources, and without blocks that hold no more."""
+    rest = merge_patched(copy.deepcopy(document), edit or {})
+    spec = rest["spec"]
+    sources = [spec.get("source"), *(spec.get("sources") or ())]
+    sources.append((spec.get("sourceHydrator") or {}).get("drySource"))
+    for source in filter(None, sources):
+        for block, name in (("helm", "parameters"), ("kustomize", "images"), ("plugin", "env")):
+            found = source.get(block)
+            if isinstance(found, dict):
+                found.pop(name, None)
+            if not found:
+                source.pop(block, None)
+    return rest
 
 
 def test_only_the_repositories_of_live_images_are_asked(case):
