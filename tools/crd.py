@@ -132,7 +132,34 @@ def _status() -> dict[str, Any]:
             "message": {"type": "string"},
         },
     }
-    condition = {
+    return {
+        "description": "What the last cycle found and did.",
+        "type": "object",
+        "properties": {
+            "observedGeneration": generation,
+            "lastCheckedAt": moment,
+            "lastUpdatedAt": moment,
+            "applicationsMatched": count,
+            "imagesManaged": count,
+            "recentUpdates": {
+                "type": "array",
+                "items": update,
+                "x-kubernetes-list-type": "atomic",
+            },
+            "conditions": {
+                "type": "array",
+                "items": _condition(),
+                "x-kubernetes-list-type": "map",
+                "x-kubernetes-list-map-keys": ["type"],
+            },
+            **_image_summary(),
+        },
+    }
+
+
+def _condition() -> dict[str, Any]:
+    """Return the schema of a condition, as Kubernetes has it everywhere."""
+    return {
         "type": "object",
         "required": ["type", "status", "reason", "message", "lastTransitionTime"],
         "properties": {
@@ -150,30 +177,48 @@ def _status() -> dict[str, Any]:
                 "pattern": "^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$",
             },
             "message": {"type": "string", "maxLength": 32768},
-            "lastTransitionTime": moment,
-            "observedGeneration": generation,
+            "lastTransitionTime": {"type": "string", "format": "date-time"},
+            "observedGeneration": {"type": "integer", "format": "int64", "minimum": 0},
         },
     }
+
+
+def _image_summary() -> dict[str, Any]:
+    """Return the schemas of our own members of the status; a server without them drops them."""
+    count = {"type": "integer", "format": "int32", "minimum": 0}
+    texts = {
+        "application": "Name of the Application.",
+        "image": "Image as configured, without tag; absent where it is about the Application.",
+        "alias": "Alias of the image.",
+        "current": "Tag, or tag@digest, that was found.",
+        "chosen": "Tag, or tag@digest, that the rules choose.",
+        "reason": "Why the last check ended as it did for this image.",
+        "message": "The reason as a sentence, where it does not speak for itself.",
+    }
+    members: dict[str, Any] = {
+        name: {"description": text, "type": "string"} for name, text in texts.items()
+    }
+    members["lastTransitionTime"] = {
+        "description": "When the reason changed last.",
+        "type": "string",
+        "format": "date-time",
+    }
     return {
-        "description": "What the last cycle found and did.",
-        "type": "object",
-        "properties": {
-            "observedGeneration": generation,
-            "lastCheckedAt": moment,
-            "lastUpdatedAt": moment,
-            "applicationsMatched": count,
-            "imagesManaged": count,
-            "recentUpdates": {
-                "type": "array",
-                "items": update,
-                "x-kubernetes-list-type": "atomic",
+        "images": {
+            "description": "How each image stands, the worst first; a bounded number of them.",
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["application", "reason", "lastTransitionTime"],
+                "properties": members,
             },
-            "conditions": {
-                "type": "array",
-                "items": condition,
-                "x-kubernetes-list-type": "map",
-                "x-kubernetes-list-map-keys": ["type"],
-            },
+            "x-kubernetes-list-type": "atomic",
+        },
+        "imagesOmitted": {"description": "How many images are not listed.", **count},
+        "reasons": {
+            "description": "How many images ended with each reason.",
+            "type": "object",
+            "additionalProperties": count,
         },
     }
 
