@@ -5,24 +5,21 @@ never changes, so it is kept until space is needed. ``tags`` says which digest a
 last checked; that can change, so every row carries its time and the caller decides what to check
 again.
 
-All methods block: call them in a thread. One connection, guarded by a lock. Nothing here is worth
-stopping for: a damaged file is thrown away and begun anew; where the disk gives no room, facts are
-kept in memory or not at all, and `take_trouble` says so.
+All methods block: call them in a thread. Nothing here is worth stopping for: see
+`state/database.py`.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sqlite3
-import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from argocd_image_updater.core.facts import Failure, FailureKind, TagMetadata
+from argocd_image_updater.state.database import Database, Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
 SCHEMA_VERSION = 1
@@ -37,7 +34,7 @@ CREATE TABLE IF NOT EXISTS images (
   created_ns TEXT, labels TEXT NOT NULL, failure TEXT NOT NULL, message TEXT NOT NULL,
   PRIMARY KEY (repository, digest, platforms)) WITHOUT ROWID;
 """
-_MEMORY = ":memory:"
+_LAYOUT = Layout(_SCHEMA, SCHEMA_VERSION, "facts about images")
 # Only what can never change by trying again is worth keeping.
 _KEPT_FAILURES = {FailureKind.UNUSABLE, FailureKind.NO_PLATFORM}
 
@@ -55,46 +52,27 @@ class StoredTag:
 class FactStore:
     """The embedded store of facts about images."""
 
-    def __init__(
-        self, connection: sqlite3.Connection, path: Path | None, *, trouble: str = ""
-    ) -> None:
-        self._connection = connection
-        self._path = path
-        self._lock = threading.Lock()
-        self._damaged = False
-        self._trouble = trouble
-
-    def take_trouble(self) -> str:
-        """Return why facts were not kept since the last call, empty when they were."""
-        trouble, self._trouble = self._trouble, ""
-        return trouble
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     @classmethod
     def open(cls, path: Path) -> Self:
         """Open the store at `path`, or a new one where the file is damaged or of another layout."""
-        with contextlib.suppress(sqlite3.DatabaseError):
-            try:
-                return cls(_connect(path), path)
-            except sqlite3.OperationalError as error:  # a full disk: the file itself may be good
-                return cls(_connect(_MEMORY), None, trouble=_not_kept(path, error))
-        try:
-            _remove(path)
-            return cls(_connect(path), path)
-        except (sqlite3.Error, OSError) as error:
-            return cls(_connect(_MEMORY), None, trouble=_not_kept(path, error))
+        return cls(Database.open(path, _LAYOUT))
+
+    def take_trouble(self) -> str:
+        """Return why facts were not kept since the last call, empty when they were."""
+        return self._database.take_trouble()
 
     def close(self) -> None:
-        """Close the store; a file that turned out to be damaged goes, and is begun anew."""
-        with self._lock, contextlib.suppress(sqlite3.Error, OSError):
-            self._connection.close()
-            if self._damaged and self._path is not None:
-                _remove(self._path)
+        """Close the store."""
+        self._database.close()
 
     def read_tags(self, repository: str, platforms: str) -> dict[str, StoredTag]:
         """Return all known tags of a repository with their images for a set of platforms."""
         rows: list[tuple[Any, ...]] = []
-        with self._guarded():
-            rows = self._connection.execute(
+        with self._database.reading() as connection:
+            rows = connection.execute(
                 "SELECT t.tag, t.digest, t.checked_at, i.created_ns, i.labels, i.failure, i.message"
                 " FROM tags t LEFT JOIN images i"
                 " ON i.repository = t.repository AND i.digest = t.digest AND i.platforms = ?"
@@ -118,72 +96,35 @@ class FactStore:
             for digest, platforms, image in images
             if isinstance(image, TagMetadata) or image.kind in _KEPT_FAILURES
         ]
-        with self._guarded(), self._connection:
-            self._connection.executemany("INSERT OR REPLACE INTO tags VALUES (?,?,?,?)", tag_rows)
-            self._connection.executemany(
+        with self._database.changing() as connection:
+            connection.executemany("INSERT OR REPLACE INTO tags VALUES (?,?,?,?)", tag_rows)
+            connection.executemany(
                 "INSERT OR REPLACE INTO images VALUES (?,?,?,?,?,?,?)", image_rows
             )
 
     def forget_tags(self, repository: str, tags: Iterable[str]) -> None:
         """Drop tags that the registry no longer lists."""
-        with self._guarded(), self._connection:
-            self._connection.executemany(
+        with self._database.changing() as connection:
+            connection.executemany(
                 "DELETE FROM tags WHERE repository = ? AND tag = ?",
                 [(repository, tag) for tag in tags],
             )
 
     def prune(self) -> None:
         """Keep the store within its bound: drop what was checked longest ago."""
-        with self._guarded(), self._connection:
-            (count,) = self._connection.execute("SELECT count(*) FROM tags").fetchone()
+        with self._database.changing() as connection:
+            (count,) = connection.execute("SELECT count(*) FROM tags").fetchone()
             if count <= ROWS_LIMIT:
                 return
-            self._connection.execute(
+            connection.execute(
                 "DELETE FROM tags WHERE (repository, tag) IN"
                 " (SELECT repository, tag FROM tags ORDER BY checked_at LIMIT ?)",
                 (count - ROWS_LIMIT // 2,),
             )
-            self._connection.execute(
+            connection.execute(
                 "DELETE FROM images WHERE NOT EXISTS (SELECT 1 FROM tags t"
                 " WHERE t.repository = images.repository AND t.digest = images.digest)"
             )
-
-    @contextlib.contextmanager
-    def _guarded(self) -> Iterator[None]:
-        """Use the connection alone; what the disk refuses is remembered, not raised."""
-        with self._lock:
-            try:
-                yield
-            except sqlite3.Error as error:
-                self._damaged |= not isinstance(error, sqlite3.OperationalError)
-                self._trouble = (
-                    f"facts about images are not kept ({error}): look at the state directory"
-                )
-
-
-def _remove(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-def _not_kept(path: Path, error: Exception) -> str:
-    return f"{path} cannot be used, so facts about images are kept in memory only: {error}"
-
-
-def _connect(path: Path | str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, check_same_thread=False, timeout=10)
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-        (version,) = connection.execute("PRAGMA user_version").fetchone()
-        if version not in {0, SCHEMA_VERSION}:
-            raise sqlite3.DatabaseError("another layout")
-        connection.executescript(_SCHEMA)
-        connection.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
-    except sqlite3.DatabaseError:
-        connection.close()
-        raise
-    return connection
 
 
 def _image(
