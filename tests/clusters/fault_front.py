@@ -3,6 +3,7 @@
 It speaks HTTP to the client and hands everything else on, watches included, piece by piece.
 """
 
+import contextlib
 import ssl
 from collections import deque
 
@@ -14,10 +15,14 @@ class FaultFront:
     """Use as an async context manager. `faults`: (word of the address, answer), each used once.
 
     An answer is made by a function; ``None`` instead ends the connection without one.
+    `after`: the same for requests that are handed on first, so that their answer is lost.
+    `on_request`: called with each request before anything happens to it.
     """
 
     def __init__(self, api):
         self.faults = deque()
+        self.after = deque()
+        self.on_request = None
         self.lines = []
         self.url = ""
         self._api = api
@@ -53,16 +58,19 @@ class FaultFront:
     async def _answer(self, request):
         line = f"{request.method} {request.path_qs}"
         self.lines.append(line)
-        for fault in self.faults:
-            if fault[0] in line:
-                self.faults.remove(fault)
-                if fault[1] is None:
-                    request.transport.abort()
-                    return web.Response()
-                return fault[1]()
+        if self.on_request:
+            self.on_request(line)
+        if fault := _take(self.faults, line):
+            return _faulty(request, fault)
+        if fault := _take(self.after, line):
+            async with self._asked(request) as answer:
+                await answer.read()
+            return _faulty(request, fault)
         return await self._pass_on(request)
 
-    async def _pass_on(self, request):
+    @contextlib.asynccontextmanager
+    async def _asked(self, request):
+        """The real server's answer to a request."""
         headers = {
             name: value
             for name, value in request.headers.items()
@@ -75,6 +83,10 @@ class FaultFront:
             data=await request.read() or None,
             ssl=self._context,
         ) as answer:
+            yield answer
+
+    async def _pass_on(self, request):
+        async with self._asked(request) as answer:
             kept = {
                 name: answer.headers[name]
                 for name in ("Content-Type", "Content-Encoding", "Retry-After")
@@ -85,6 +97,21 @@ class FaultFront:
             async for piece in answer.content.iter_any():
                 await response.write(piece)
         return response
+
+
+def _take(faults, line):
+    """Take the first fault that is about a request, None where none is."""
+    found = next((fault for fault in faults if fault[0] in line), None)
+    if found:
+        faults.remove(found)
+    return found
+
+
+def _faulty(request, fault):
+    if fault[1] is None:
+        request.transport.abort()
+        return web.Response()
+    return fault[1]()
 
 
 def status(code, reason, *, message="of the test", headers=None):

@@ -202,7 +202,9 @@ class _Write:
 
     def _warnings(self, patch: Patch, before: Found, after: Found) -> tuple[str, ...]:
         """Return what to tell of others that write the same values."""
-        reverts = {change.place.list_path: change for change in self._reverts(before, patch)}
+        reverts: dict[str, ValueChange] = {}
+        for change in sorted(self._reverts(before, patch), key=lambda item: item.old is None):
+            reverts.setdefault(change.place.list_path, change)
         if reverts:
             return tuple(
                 reverted_warning(
