@@ -1,5 +1,7 @@
 """Short ways to make decisions, problems and reports."""
 
+from dataclasses import replace
+
 from argocd_image_updater.core.application import ObjectKey
 from argocd_image_updater.core.decisions import Change, Decision
 from argocd_image_updater.core.reasons import Reason
@@ -53,4 +55,19 @@ def a_report(
     result = ResourceResult(generation, applications, counters, failure)
     return CycleReport(
         decisions=decisions, problems=tuple(problems), resources={KEY: result}, dry_run=dry_run
+    )
+
+
+def moved(report, key):
+    """The same report, about another resource and the Applications of its namespace."""
+
+    def elsewhere(item):
+        application = item.application and ObjectKey(key.namespace, item.application.name)
+        return replace(item, resource=key, application=application)
+
+    return replace(
+        report,
+        decisions=tuple(map(elsewhere, report.decisions)),
+        problems=tuple(map(elsewhere, report.problems)),
+        resources=dict.fromkeys([key], *report.resources.values()),
     )
