@@ -32,23 +32,23 @@ class Stop:
     """Whether to stop, and ways to wait for it."""
 
     def __init__(self) -> None:
-        self._event = asyncio.Event()
+        self.event = asyncio.Event()
 
     @property
     def requested(self) -> bool:
-        return self._event.is_set()
+        return self.event.is_set()
 
     def request(self) -> None:
         """Ask to stop; asked a second time, the process ends at once."""
-        if self._event.is_set():
+        if self.event.is_set():
             os._exit(exit_codes.USAGE)
-        self._event.set()
+        self.event.set()
         _LOG.warning("stopping when the running cycle has ended; a second signal ends it at once")
 
     async def wait(self, timeout_s: float) -> None:
         """Return after `timeout_s`, or as soon as a stop is requested."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), timeout_s)
+            await asyncio.wait_for(self.event.wait(), timeout_s)
 
     async def finish(self, work: Coroutine[Any, Any, _Result], grace_s: float = GRACE_S) -> _Result:
         """Return the result of `work`; from a stop on it has `grace_s` left.
@@ -57,7 +57,7 @@ class Stop:
             Interrupted: it was abandoned; it has been cancelled and has cleaned up.
         """
         task = asyncio.create_task(work)
-        stopped = asyncio.create_task(self._event.wait())
+        stopped = asyncio.create_task(self.event.wait())
         try:
             await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait({task}, timeout=grace_s)

@@ -82,11 +82,15 @@ def _in_cluster(environment: Mapping[str, str], folder: Path) -> Access | None:
             ca_pem=read_text(ca_file) if ca_file.is_file() else "",
         ),
         user=User(token_file=token_file),
-        namespace=environment.get("POD_NAMESPACE", "") or _namespace(folder / "namespace"),
+        namespace=environment.get("POD_NAMESPACE", "")
+        or pod_namespace(folder)
+        or DEFAULT_NAMESPACE,
         source=f"the service account in {folder}",
         environment=environment,
     )
 
 
-def _namespace(file: Path) -> str:
-    return (read_text(file).strip() if file.is_file() else "") or DEFAULT_NAMESPACE
+def pod_namespace(service_account: Path = SERVICE_ACCOUNT) -> str:
+    """Return the namespace of this Pod, empty where this is none; blocks on the disk."""
+    file = service_account / "namespace"
+    return read_text(file).strip() if file.is_file() else ""

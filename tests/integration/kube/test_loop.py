@@ -7,6 +7,7 @@ import pytest
 
 from argocd_image_updater.controller.cluster.loop import Loop
 from argocd_image_updater.controller.cluster.schedule import Schedule
+from argocd_image_updater.controller.cluster.turns import Always
 from argocd_image_updater.core.report import CycleReport
 from clusters.samples import RESOURCE, an_image_updater, eventually
 
@@ -31,7 +32,9 @@ class Record:
 
     async def over(self, report): ...
 
-    async def failed(self, _due, error):
+    def began(self, due): ...
+
+    def failed(self, error):
         self.failures.append(error)
 
     async def deleted(self, key):
@@ -56,6 +59,7 @@ async def start(connect, run_store, namespace):
                 session=record,
                 outlets=record,
                 schedule=Schedule(interval_s),
+                turns=Always(),
                 ready=record.ready,
             )
             task = asyncio.create_task(loop.run(stopping))

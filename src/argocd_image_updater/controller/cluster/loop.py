@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from argocd_image_updater.controller.cluster.schedule import Schedule
+    from argocd_image_updater.controller.cluster.turns import Turns
     from argocd_image_updater.core.application import ObjectKey
     from argocd_image_updater.core.report import CycleReport
     from argocd_image_updater.kube.changes import Change
@@ -41,6 +42,10 @@ class RunsCycles(Protocol):
 class Outlets(Protocol):
     """Everybody who is told about resources and cycles."""
 
+    def began(self, due: Collection[ObjectKey]) -> None:
+        """Tell that a cycle begins."""
+        ...
+
     async def working(self, due: Collection[ObjectKey]) -> None:
         """Tell that a cycle over these resources takes long."""
         ...
@@ -49,7 +54,7 @@ class Outlets(Protocol):
         """Tell what a cycle did."""
         ...
 
-    async def failed(self, due: Collection[ObjectKey], error: Exception) -> None:
+    def failed(self, error: Exception) -> None:
         """Tell that a cycle could not be run at all."""
         ...
 
@@ -68,6 +73,7 @@ class Loop:
         session: RunsCycles,
         outlets: Outlets,
         schedule: Schedule,
+        turns: Turns,
         ready: Callable[[], None],
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -75,16 +81,19 @@ class Loop:
         self._session = session
         self._outlets = outlets
         self._schedule = schedule
+        self._turns = turns
         self._ready = ready
         self._monotonic = monotonic
         self._handled: dict[ObjectKey, tuple[str, int]] = {}
+        self._looked = False
         self._blind: set[ObjectKey] = set()
         self._released: set[tuple[ObjectKey, str]] = set()
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run cycles until the event is set; a cycle that runs then comes to its end."""
-        await self.look_around()
         while not stopping.is_set():
+            if await self._turns.settle() or not self._looked:
+                await self.look_around()
             due = self._due()
             if due:
                 await self.cycle(due)
@@ -94,9 +103,15 @@ class Loop:
             self._ready()
             await self._take(await self._changes(stopping))
 
+    def queue_age_s(self) -> float:
+        """Return how long the resource that waits longest has been due."""
+        return self._schedule.age_s(self._monotonic())
+
     async def look_around(self) -> frozenset[ObjectKey]:
         """Take in every resource there is, and return those that can be worked on."""
+        self._looked = True
         self._store.take_changes()
+        self._handled.clear()
         for key in self._store.keys(IMAGE_UPDATERS):
             await self._look_at(key)
         return frozenset(self._known())
@@ -105,6 +120,7 @@ class Loop:
         """Run one cycle and tell everybody; None where it could not be run."""
         for key in due:
             self._note(key)
+        self._outlets.began(due)
         telling = asyncio.create_task(self._tell_when_long(due))
         report: CycleReport | None = None
         try:
@@ -119,7 +135,7 @@ class Loop:
             await self._outlets.over(report)
             self._note_blind(report, due)
         else:
-            await self._outlets.failed(due, failure)
+            self._outlets.failed(failure)
         self._schedule.over(due, self._known(), now_s=self._monotonic())
         return report
 
@@ -128,25 +144,28 @@ class Loop:
         await self._outlets.working(due)
 
     async def _changes(self, stopping: asyncio.Event) -> Collection[Change]:
-        """Wait until something has changed or is due, or a stop; return what has changed."""
+        """Wait until something has changed or is due, or a stop; return what has changed.
+
+        Nothing is due where nothing belongs to this replica.
+        """
         known, now_s = self._known(), self._monotonic()
         if not known:
             self._schedule.over(known, known, now_s=now_s)  # nobody is there: the rhythm goes on
         changing = asyncio.create_task(self._store.wait_changes())
-        stop = asyncio.create_task(stopping.wait())
+        others = [asyncio.create_task(stopping.wait()), asyncio.create_task(self._turns.moved())]
+        wait_s = self._schedule.wait_s(now_s, known) if self._turns.share.held else None
         try:
             await asyncio.wait(
-                {changing, stop},
-                timeout=self._schedule.wait_s(now_s, known),
+                {changing, *others},
+                timeout=wait_s,
                 return_when=asyncio.FIRST_COMPLETED,
             )
             if not changing.done():
                 return ()
-            await asyncio.wait({stop}, timeout=GATHER_S)
+            await asyncio.wait(others, timeout=GATHER_S, return_when=asyncio.FIRST_COMPLETED)
             return (*changing.result(), *self._store.take_changes())
         finally:
-            await _ended(changing)
-            await _ended(stop)
+            await _ended(changing, *others)
 
     async def _take(self, changes: Collection[Change]) -> None:
         """Note what changed."""
@@ -178,6 +197,8 @@ class Loop:
         await self._outlets.deleted(key)
 
     def _due(self) -> frozenset[ObjectKey]:
+        if not self._turns.share.held:
+            return frozenset()
         return self._schedule.due(self._monotonic(), self._known())
 
     def _known(self) -> list[ObjectKey]:
@@ -208,6 +229,7 @@ class Loop:
                 self._blind.add(key)
 
 
-async def _ended(task: asyncio.Task[Any]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
+async def _ended(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
