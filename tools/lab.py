@@ -66,6 +66,7 @@ PARTS = (
     Part("fcgiwrap", "fcgiwrap", "fcgiwrap", "runs git-http-backend", "brew install fcgiwrap"),
     Part("skopeo", "skopeo", "skopeo", "copies images", "brew install skopeo"),
     Part("curl", "curl", "curl", "asks registries by hand", "brew install curl"),
+    Part("prometheus", "prometheus", "prometheus", "scrapes metrics", "brew install prometheus"),
     Part("ssh", "ssh", "openssh-client", "Git over SSH", "part of OpenSSH"),
     Part("sshd", "sshd", "openssh-server", "Git over SSH", "part of OpenSSH"),
     Part("etcd", "etcd", "etcd-server", "store of the cluster", "brew install etcd"),
