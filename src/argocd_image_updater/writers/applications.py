@@ -1,10 +1,9 @@
 """Write plans of method ``argocd`` into the Applications of a cluster.
 
-One request for each Application as long as nobody touched it since the decision: the patch is made
-for the version that was decided on and holds for no other. On another version everything is
-computed again on what is there now. Where nobody can tell whether a patch arrived, the object is
-read and looked at. One Application never stops another; an API server that has gone away is not
-waited for by every one of them.
+One request for each Application in the usual case: the patch is made for the newest version that is
+known and holds for no other. On another version everything is computed again on what is there now.
+Where nobody can tell whether a patch arrived, the object is read and looked at. One Application
+never stops another; an API server that has gone away is not waited for by every one of them.
 
 Source of the rules: docs/write-back.md.
 """
@@ -15,11 +14,13 @@ import asyncio
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from argocd_image_updater.core.application import Application
 from argocd_image_updater.core.application_patch import Patch, patch_of
 from argocd_image_updater.core.parameters.dispatch import TargetMismatch
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.report import PatchRecord
 from argocd_image_updater.errors import ConflictError, DeniedError, UpdaterError, internal_fault
+from argocd_image_updater.kube.kinds import APPLICATIONS
 from argocd_image_updater.writers.application_write import (
     Found,
     ServerAway,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.application import ObjectKey
     from argocd_image_updater.core.plan import ApplicationPlan
     from argocd_image_updater.kube.client import KubeClient
+    from argocd_image_updater.kube.store import ClusterStore
 
 OPEN_WRITES = 16  # as many as the client has open requests
 # So many Applications in a row that the API server did not answer for: the rest is left.
@@ -45,16 +47,21 @@ _End = tuple[WriteResult, PatchRecord | None]
 
 
 class ApplicationWriter:
-    """Keep one for the life of the process: it remembers what it has written."""
+    """Keep one for the life of the process: it remembers what it has written.
+
+    store: follows the Applications, and so mostly knows of an edit before it is in the way.
+    """
 
     def __init__(
         self,
         client: KubeClient,
         *,
+        store: ClusterStore | None = None,
         open_writes: int = OPEN_WRITES,
         memory: WriteMemory | None = None,
     ) -> None:
         self._client = client
+        self._store = store
         self._open_writes = open_writes
         self._memory = memory or WriteMemory()
 
@@ -63,7 +70,8 @@ class ApplicationWriter:
         if dry_run:
             ends = {id(plan): _told(plan) for plan in plans}
         else:
-            ends = await _Run(self._client, self._memory).write(plans, at_once=self._open_writes)
+            run = _Run(self._client, self._store, self._memory)
+            ends = await run.write(plans, at_once=self._open_writes)
         found = [ends[id(plan)] for plan in plans]
         return WriteReport(
             results=tuple(result for result, _ in found),
@@ -74,8 +82,9 @@ class ApplicationWriter:
 class _Run:
     """The writes of one cycle. Plans for one Application go one after the other."""
 
-    def __init__(self, client: KubeClient, memory: WriteMemory) -> None:
+    def __init__(self, client: KubeClient, store: ClusterStore | None, memory: WriteMemory) -> None:
         self._client = client
+        self._store = store
         self._memory = memory
         self._ends: dict[int, _End] = {}
         self._unanswered = 0  # in a row
@@ -98,9 +107,18 @@ class _Run:
     async def _write_group(self, plans: Sequence[ApplicationPlan]) -> None:
         found: Found | None = None
         for plan in plans:
-            end = await self._write_one(plan, found or Found(plan.intent.application))
+            end = await self._write_one(plan, found or self._known(plan))
             found = end.found
             self._ends[id(plan)] = _end_of(plan, end)
+
+    def _known(self, plan: ApplicationPlan) -> Found:
+        """Return the Application of a plan as it was last seen by anybody here."""
+        planned = plan.intent.application
+        item = self._store.find(APPLICATIONS, planned.key) if self._store else None
+        newest = item.value if item is not None else None
+        if isinstance(newest, Application) and newest.resource_version != planned.resource_version:
+            return Found(newest)
+        return Found(planned)
 
     async def _write_one(self, plan: ApplicationPlan, found: Found) -> WriteEnd:
         if self._unanswered >= MOST_UNANSWERED:

@@ -228,6 +228,23 @@ async def test_an_edit_since_the_decision_stays_and_the_change_comes_on_top(
     assert after["metadata"]["labels"] == {"team": "b"}
 
 
+async def test_an_edit_that_the_store_knows_costs_no_further_request(
+    api, connect, run_store, store, namespace
+):
+    plan = plan_for(store(one_chart()))
+    after = set_parameters(api, namespace, [*PARAMETERS, {"name": "new", "value": "x"}])
+    client = await connect()
+    known, _ = await run_store(client, namespace)
+    version = known.find(APPLICATIONS, plan.intent.application.key).resource_version
+    assert version == after["metadata"]["resourceVersion"]
+    api.forget_requests()
+    writer = ApplicationWriter(client, store=known)
+    assert only(await write(client, plan, writer=writer)).status is WriteStatus.WRITTEN
+    counts = api.request_counts("admin")
+    assert (counts["patch", "applications"], counts["get", "applications"]) == (1, 0)
+    assert values(stored(api, namespace)) == ["3", "1.1.0", "x", "ghcr.io/acme/api"]
+
+
 async def test_a_value_that_a_user_set_since_the_decision_stays(api, connect, store, namespace):
     plan = plan_for(store(one_chart()))
     set_parameters(api, namespace, [PARAMETERS[0], {"name": "image.tag", "value": "0.9.0"}])
