@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
+from argocd_image_updater.controller.flips import Flips
 from argocd_image_updater.controller.gather import gather
 from argocd_image_updater.controller.reporting import report_cycle
 from argocd_image_updater.core.batches import CommitPer, group_by_branch, written_themselves
@@ -24,6 +25,7 @@ from argocd_image_updater.writers.result import WriteReport
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
+    from argocd_image_updater.controller.flips import RemembersWrites
     from argocd_image_updater.controller.gather import AsksRegistries, AsksRepositories
     from argocd_image_updater.core.application import ObjectKey
     from argocd_image_updater.core.due import Policy
@@ -52,12 +54,16 @@ class WritesApplications(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The edges that a cycle uses."""
+    """The edges that a cycle uses.
+
+    history: of writes, by which flips are held; None = none are.
+    """
 
     registries: AsksRegistries
     repositories: AsksRepositories
     git: Pusher
     write_applications: WritesApplications
+    history: RemembersWrites | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +98,7 @@ async def run_cycle(
         return tell
 
     resolutions = _due(_resolve_all(snapshot, context), due)
+    flips = Flips(services.history, snapshot, dry_run=settings.dry_run)
     snapshot = _about(snapshot, due)
     intents = [intent for resolution in resolutions for intent in resolution.intents]
     plans = await gather(
@@ -101,12 +108,15 @@ async def run_cycle(
         repositories=services.repositories,
         on_progress=progress("registries"),
     )
+    plans = await flips.hold(plans)
     writing = progress("writing")
     work = sum(1 for plan in plans if plan.writes)
     writing(0, work)
     written = await _write(plans, services=services, settings=settings)
+    await flips.remember(written.results)
     writing(work, work)
-    return report_cycle(snapshot, resolutions, plans, written=written, dry_run=settings.dry_run)
+    report = report_cycle(snapshot, resolutions, plans, written=written, dry_run=settings.dry_run)
+    return replace(report, warnings=(*flips.warnings(), *report.warnings))
 
 
 def _resolve_all(snapshot: Snapshot, context: Context) -> Sequence[Resolution]:

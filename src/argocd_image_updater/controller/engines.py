@@ -26,6 +26,7 @@ from argocd_image_updater.registry.engine import RegistryEngine
 from argocd_image_updater.registry.network import RegistryNetwork
 from argocd_image_updater.state.directory import StateDirectory
 from argocd_image_updater.state.facts import FactStore
+from argocd_image_updater.state.writes import WriteHistory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -99,6 +100,10 @@ class Engines:
             opened.callback(state.close)
             self.store = await asyncio.to_thread(FactStore.open, options.state_dir / "facts.db")
             opened.push_async_callback(asyncio.to_thread, self._close_store)
+            self.history = await asyncio.to_thread(
+                WriteHistory.open, options.state_dir / "writes.db"
+            )
+            opened.push_async_callback(asyncio.to_thread, self.history.close)
             network = RegistryNetwork(environment=options.environment, observe=self._count)
             opened.push_async_callback(network.aclose)
             self.registries = self._registry_engine(network)

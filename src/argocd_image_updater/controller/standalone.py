@@ -165,6 +165,7 @@ class StandaloneSession:
                 repositories=Repositories(engines.git),
                 git=engines.git,
                 write_applications=write_manifest_files,
+                history=engines.history,
             ),
             settings=self._settings,
             on_progress=progress,

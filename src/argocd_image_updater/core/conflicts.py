@@ -86,7 +86,7 @@ def _claims(intent: ApplicationIntent, image: ImageSettings) -> Iterator[_Claim]
     reference = image.reference
     scope = str(intent.application.key)
     yield ("image", scope, reference.registry, reference.name)
-    for place in _places(intent, image):
+    for place in value_places(intent, image):
         yield ("place", scope, place)
         if intent.write_back.method == "git":
             yield ("place", _file(intent.write_back), place)
@@ -97,7 +97,7 @@ def _file(write_back: WriteBack) -> str:
     return f"{write_back.repository}\n{branches}\n{write_back.target_path}"
 
 
-def _places(intent: ApplicationIntent, image: ImageSettings) -> tuple[str, ...]:
+def value_places(intent: ApplicationIntent, image: ImageSettings) -> tuple[str, ...]:
     """Return the names of the values, entries or variables an image is written to."""
     target = image.target
     if target.plugin_spec or target.plugin_name:

@@ -40,6 +40,7 @@ class Reason(StrEnum):
     # held back on purpose
     WOULD_DOWNGRADE = "WouldDowngrade"
     LIST_INCOMPLETE = "ListIncomplete"
+    OSCILLATING = "Oscillating"
     CONFLICT = "Conflict"
     # the configuration must change
     ALLOW_TAGS_INVALID = "AllowTagsInvalid"
@@ -86,6 +87,7 @@ OUTCOME_OF: dict[Reason, Outcome] = {
     Reason.APPLICATION_SKIPPED: Outcome.SKIPPED,
     Reason.WOULD_DOWNGRADE: Outcome.HELD,
     Reason.LIST_INCOMPLETE: Outcome.HELD,
+    Reason.OSCILLATING: Outcome.HELD,
     Reason.CONFLICT: Outcome.ERROR,
     Reason.ALLOW_TAGS_INVALID: Outcome.SKIPPED,
     Reason.CONSTRAINT_INVALID: Outcome.ERROR,

@@ -12,6 +12,8 @@ HINT_OF: dict[Reason, str] = {
     "constraint, or set the downgrade policy to allow",
     Reason.LIST_INCOMPLETE: "wait for the registry; if it stays so, it or a proxy before it cuts "
     "lists of tags short",
+    Reason.OSCILLATING: "let only one of those that the message names write this value, or give "
+    "them the same constraint",
     Reason.CONFLICT: "let only one ImageUpdater select the Application",
     Reason.ALLOW_TAGS_INVALID: 'write "any" or "regexp:" with a valid expression',
     Reason.CONSTRAINT_INVALID: "correct the tag part of imageName; a word such as latest needs "
