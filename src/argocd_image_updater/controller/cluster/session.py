@@ -121,6 +121,7 @@ class ClusterSession:
                 repositories=Repositories(self._engines.git),
                 git=self._engines.git,
                 write_applications=self._write_applications,
+                history=self._engines.history,
                 check_turn=self._turns.check,
             ),
             settings=self._cycle_settings(loaded.template),
