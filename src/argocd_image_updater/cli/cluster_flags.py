@@ -100,6 +100,20 @@ CLUSTER_FLAGS: tuple[Flag, ...] = (
     _cluster("health-probe-bind-address", "Address of the probes; 0 = off.", default=":8081"),
     _cluster("leader-election", "Let one replica work at a time.", kind=Kind.BOOL, default=True),
     _cluster("leader-election-namespace", "Namespace of the leader's Lease."),
+    _cluster(
+        "shards",
+        "Number of parts into which the work is divided between replicas.",
+        kind=Kind.INT,
+        default=1,
+        env="IMAGE_UPDATER_SHARDS",
+        allowed=range(1, 65),
+    ),
+    _cluster(
+        "fail-on-image-errors",
+        "With --once: end with 2 when some image failed.",
+        kind=Kind.BOOL,
+        default=False,
+    ),
     _cluster("enable-http2", "Accepted; HTTP/1.1 is served.", kind=Kind.BOOL, default=False),
     _cluster(
         "enable-webhook",

@@ -88,9 +88,19 @@ def _overview(context: click.Context) -> None:
 
 
 def _run(**given: Any) -> int:
+    if not given["manifests"]:
+        return _run_in_cluster(given)
     from argocd_image_updater.cli.run import run
 
     return run(_options(RUN, given), _environ())
+
+
+def _run_in_cluster(given: Mapping[str, Any]) -> int:
+    from argocd_image_updater.cli.cluster_options import read_cluster_options
+    from argocd_image_updater.cli.controller import run_in_cluster
+
+    options = read_cluster_options(given=_by_flag(RUN, given), environ=_environ())
+    return run_in_cluster(options, _environ())
 
 
 def _plan(**given: Any) -> int:
@@ -144,8 +154,11 @@ def _help(*, topic: str | None) -> int:
 def _options(command: str, given: Mapping[str, Any]) -> RunOptions:
     from argocd_image_updater.cli.options import read_options
 
-    by_flag = {flag.name: given[flag.name.replace("-", "_")] for flag in flags_of(command)}
-    return read_options(command, given=by_flag, environ=_environ())
+    return read_options(command, given=_by_flag(command, given), environ=_environ())
+
+
+def _by_flag(command: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    return {flag.name: given[flag.name.replace("-", "_")] for flag in flags_of(command)}
 
 
 def _environ() -> Mapping[str, str]:

@@ -19,7 +19,7 @@ from argocd_image_updater.cli.durations import NS_PER_S, format_duration, parse_
 from argocd_image_updater.cli.flag import RUN, Flag, Kind, Section
 from argocd_image_updater.cli.flags import flags_of
 from argocd_image_updater.cli.parser import check_value
-from argocd_image_updater.cli.places import default_platform, default_state_dir
+from argocd_image_updater.cli.places import cluster_state_dir, default_platform, default_state_dir
 from argocd_image_updater.cli.setting import ORIGIN_DEFAULT, ORIGIN_FLAG, Setting
 from argocd_image_updater.cli.values import parse_environment_bool, parse_environment_int
 from argocd_image_updater.errors import ConfigError
@@ -86,7 +86,7 @@ def read_options(
     _refuse_later_features(settings)
     once = value.get("once", True) or value.get("interval", 0) == 0
     if not once:
-        warnings += _interval_warnings(value["interval"])
+        warnings += _interval_warnings(value["interval"], may_pause=not value["manifests"])
     return RunOptions(
         command=command,
         manifests=tuple(Path(folder) for folder in value["manifests"]),
@@ -100,11 +100,13 @@ def read_options(
         registries_conf_path=_registries_path(settings["registries-conf-path"]),
         platform=_checked_platform(value["platform"]),
         downgrade=value["downgrade"],
-        state_dir=_state_dir(value["state-dir"], environ),
+        state_dir=_state_dir(
+            value["state-dir"], environ, in_cluster=command == RUN and not value["manifests"]
+        ),
         git=_git_options(value),
         credentials=read_credential_options(settings),
         environment=environ,
-        warnings=(*warnings, *_ineffective(settings)),
+        warnings=(*warnings, *(_ineffective(settings) if value["manifests"] else ())),
     )
 
 
@@ -152,7 +154,9 @@ def _environment_value(flag: Flag, text: str) -> bool | int | str:
     return text
 
 
-def _interval_warnings(interval_ns: int) -> tuple[str, ...]:
+def _interval_warnings(interval_ns: int, *, may_pause: bool) -> tuple[str, ...]:
+    if interval_ns < 0 and may_pause:
+        return ("the interval is negative: nothing is ever updated",)
     if interval_ns < 0:
         raise ConfigError(
             f"--interval={format_duration(interval_ns)} would pause for ever",
@@ -205,8 +209,10 @@ def _checked_platform(text: str) -> str:
     return text
 
 
-def _state_dir(text: str, environ: Mapping[str, str]) -> Path:
-    return Path(text) if text else default_state_dir(environ)
+def _state_dir(text: str, environ: Mapping[str, str], *, in_cluster: bool) -> Path:
+    if text:
+        return Path(text)
+    return cluster_state_dir(environ) if in_cluster else default_state_dir(environ)
 
 
 def _git_options(value: Mapping[str, Any]) -> GitOptions:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _FOLDER = "argocd-image-updater"
 
 # What kernels call a processor → what the OCI image specification calls it (Go's GOARCH names).
+STATE_DIR = Path("/app/state")  # of the image; a volume where the installation mounts one
 _ARCHITECTURES = {
     "x86_64": "amd64",
     "amd64": "amd64",
@@ -57,5 +58,17 @@ def default_state_dir(environ: Mapping[str, str]) -> Path:
     home = environ.get("HOME", "")
     if home and Path(home).is_absolute():
         return Path(home) / ".cache" / _FOLDER
+    return temporary_state_dir(environ)
+
+
+def cluster_state_dir(environ: Mapping[str, str]) -> Path:
+    """Return the folder of a Pod that is meant for it, else one that a restart may lose."""
+    if os.access(STATE_DIR, os.W_OK):
+        return STATE_DIR
+    return temporary_state_dir(environ)
+
+
+def temporary_state_dir(environ: Mapping[str, str]) -> Path:
+    """Return a folder below the temporary one."""
     # Without a home: a name of this user's own, made private by whoever creates it.
     return Path(environ.get("TMPDIR") or tempfile.gettempdir()) / f"{_FOLDER}-{os.getuid()}"

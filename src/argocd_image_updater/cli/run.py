@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from argocd_image_updater.cli import exit_codes
 from argocd_image_updater.cli.console import Console, open_console
 from argocd_image_updater.cli.cycle import run_cycle
-from argocd_image_updater.cli.durations import NS_PER_S, format_duration
+from argocd_image_updater.cli.durations import NS_PER_S
 from argocd_image_updater.cli.render.json_report import report_document, to_text
 from argocd_image_updater.cli.render.table import render_report
 from argocd_image_updater.cli.report_log import log_report
-from argocd_image_updater.cli.session import open_session, require_manifests
+from argocd_image_updater.cli.session import open_session
+from argocd_image_updater.cli.starting import start_fields
 from argocd_image_updater.cli.stopping import Interrupted, Stop, stop_on_signals
-from argocd_image_updater.cli.version import read_build
 from argocd_image_updater.errors import BugError, UpdaterError
 
 if TYPE_CHECKING:
@@ -31,9 +31,8 @@ _LOG = logging.getLogger(__name__)
 
 def run(options: RunOptions, environ: Mapping[str, str]) -> int:
     """Run the command and return its exit code."""
-    require_manifests(options)
     console = open_console(options, environ)
-    _LOG.info("starting", extra=_start_fields(options))
+    _LOG.info("starting", extra=start_fields(options, probe_address="0"))
     return asyncio.run(run_cycles(open_session(options), options, console))
 
 
@@ -74,16 +73,3 @@ def _show(report: CycleReport, options: RunOptions, console: Console) -> None:
         console.write(to_text(report_document(report), one_line=not options.once))
     else:
         console.write(render_report(report, console.out_terminal))
-
-
-def _start_fields(options: RunOptions) -> dict[str, str]:
-    fields = {
-        "logger": "controller-setup",
-        "app": f"argocd-image-updater: {read_build().name}",
-        "loglevel": options.log_level.upper(),
-        "interval": format_duration(options.interval_ns) if options.interval_ns else "once",
-        "healthPort": "0",  # there are no probes in this mode
-    }
-    if options.argocd_namespace:
-        fields["argocdNamespace"] = options.argocd_namespace
-    return fields

@@ -23,15 +23,14 @@ DEFAULT_NAMESPACE = "argocd"  # without a cluster nothing else says where Argo C
 
 
 def require_manifests(options: RunOptions) -> None:
-    """Refuse to start without manifests: the cluster mode does not exist yet.
+    """Refuse to start without manifests: only `run` works in a cluster.
 
     Raises:
         ConfigError: no folder was named.
     """
     if not options.manifests:
         raise ConfigError(
-            f"{options.command} needs --manifests DIR: this release works on folders of "
-            "manifests; running inside a cluster is not in this release yet",
+            f"{options.command} needs --manifests DIR: only run works in a cluster",
             hint="put ImageUpdater and Application manifests into a folder and name it with "
             "--manifests",
         )

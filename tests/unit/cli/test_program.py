@@ -90,13 +90,19 @@ def test_a_mistake_before_the_command_is_explained(call, words, error):
     assert error in err
 
 
-def test_run_without_manifests_says_that_the_cluster_mode_is_not_there_yet(call):
-    for words in (["run"], ["--metrics-bind-address=:8443", "run"], ["run", "ignored", "--once"]):
+def test_run_without_manifests_and_without_a_cluster_says_what_is_missing(call):
+    for words in (["run"], ["--metrics-bind-address=:0", "run"], ["run", "ignored", "--once"]):
         code, out, err = call(*words)
         assert (code, out) == (1, "")
-        assert "running inside a cluster is not in this release yet" in err
-        assert "hint:" in err
+        assert "no access to a Kubernetes cluster" in err
         assert "Usage:" not in err
+
+
+@pytest.mark.parametrize("command", ["plan", "explain"])
+def test_what_only_looks_needs_manifests(call, command):
+    code, out, err = call(command, *(["web"] if command == "explain" else []))
+    assert (code, out) == (1, "")
+    assert f"{command} needs --manifests" in err
 
 
 def test_every_flag_and_variable_of_a_deployment_is_accepted(call):
@@ -107,7 +113,7 @@ def test_every_flag_and_variable_of_a_deployment_is_accepted(call):
     ]
     code, _, err = call("run", *words)
     assert code == 1
-    assert "cluster is not in this release" in err
+    assert "no access to a Kubernetes cluster" in err
 
 
 def test_version_prints_six_lines_and_short_prints_one(call):
