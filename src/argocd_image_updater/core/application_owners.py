@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING, Any
 
 from argocd_image_updater.core.applications import API_GROUP, KIND
 from argocd_image_updater.core.edits.lists import LIST_KEYS
+from argocd_image_updater.core.parameters.placement import SOURCE_TYPE
+from argocd_image_updater.core.source_type import has_block
 from argocd_image_updater.errors import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from argocd_image_updater.core.application import SourceRef
+    from argocd_image_updater.core.application import Application, SourceRef
+    from argocd_image_updater.core.application_patch import ValueChange
     from argocd_image_updater.core.application_places import Place
 
 APPLICATION_SET = "ApplicationSet"
@@ -77,43 +80,58 @@ def managers_of(metadata: Mapping[str, Any], place: Place) -> tuple[str, ...]:
     return tuple(name for _, name in sorted(found))
 
 
-def generated_warning(application_set: str, place: Place) -> str:
-    """Return what to tell the first time that a generated Application is written."""
+def generated_warning(application_set: str, place: Place, *, before: Application) -> str:
+    """Return what to tell the first time that a generated Application is written.
+
+    before: the Application as its owner wants it.
+    """
     return (
         f"{APPLICATION_SET} {application_set!r} generates this Application and puts its own "
-        f"values back: {_set_advice(place)}, {_OR_GIT} ({GUIDE})"
+        f"values back: {_set_advice(place, before)}, {_OR_GIT} ({GUIDE})"
     )
 
 
-def reverted_warning(owner: Owner, place: Place, *, found: str | None, written: str) -> str:
-    """Return what to tell when a value that was written before has to be written again."""
-    now = "taken away" if found is None else f"put back to {shorten(found)!r}"
-    what = f"{place} was set to {shorten(written)!r} before and was {now} by {owner}"
-    return f"{what}; it is written again: {_advice(owner, place)}, {_OR_GIT} ({GUIDE})"
+def reverted_warning(owner: Owner, change: ValueChange, *, before: Application) -> str:
+    """Return what to tell when a value that was written before has to be written again.
+
+    change: of the value that stands there now. before: the Application as its owner wants it.
+    """
+    place = change.place
+    now = "taken away" if change.old is None else f"put back to {shorten(change.old)!r}"
+    what = f"{place} was set to {shorten(change.new)!r} before and was {now} by {owner}"
+    return f"{what}; it is written again: {_advice(owner, place, before)}, {_OR_GIT} ({GUIDE})"
 
 
-def _advice(owner: Owner, place: Place) -> str:
+def _advice(owner: Owner, place: Place, before: Application) -> str:
     if owner.kind == APPLICATION_SET:
-        return _set_advice(place)
+        return _set_advice(place, before)
     if owner.kind == KIND:
         return (
             f"have that Application ignore the difference: spec.ignoreDifferences with group "
-            f"{API_GROUP}, kind {KIND} and {_selector(place)}, and the sync option "
+            f"{API_GROUP}, kind {KIND} and {_selector(place, before)}, and the sync option "
             "RespectIgnoreDifferences=true"
         )
     return "let only one of the two write this list"
 
 
-def _set_advice(place: Place) -> str:
-    return f"add spec.ignoreApplicationDifferences to it with {_selector(place)}"
+def _set_advice(place: Place, before: Application) -> str:
+    selector = _selector(place, before)
+    return f"add spec.ignoreApplicationDifferences to it with {selector}"
 
 
-def _selector(place: Place) -> str:
-    """Return how Argo CD is told to pass over the list; an element of a list needs jq."""
+def _selector(place: Place, before: Application) -> str:
+    """Return how Argo CD is told to pass over the list.
+
+    An element of a list needs jq, and is compared whole: a block that its owner does not have must
+    be passed over as a block.
+    """
     steps = LIST_KEYS[place.kind]
-    if place.source.index is not None:
-        return f"jqPathExpressions: ['.{place.list_path}']"
-    return f"jsonPointers: ['/{'/'.join(('spec', *_steps(place.source), *steps))}']"
+    if place.source.index is None:
+        return f"jsonPointers: ['/{'/'.join(('spec', *_steps(place.source), *steps))}']"
+    source = before.source_at(place.source)
+    is_there = source is not None and has_block(source, SOURCE_TYPE[place.kind])
+    path = place.list_path if is_there else place.list_path.removesuffix(f".{steps[1]}")
+    return f"jqPathExpressions: ['.{path}']"
 
 
 def _steps(ref: SourceRef) -> tuple[str, ...]:

@@ -209,16 +209,15 @@ class _Write:
             return tuple(
                 reverted_warning(
                     owner_of(before.metadata, change.place, ourselves=FIELD_MANAGER),
-                    change.place,
-                    found=change.old,
-                    written=change.new,
+                    change,
+                    before=before.application,
                 )
                 for change in reverts.values()
             )
         name = application_set_of(after.metadata)
         if not name or not self._memory.warn_once(after.application):
             return ()
-        return (generated_warning(name, patch.changes[0].place),)
+        return (generated_warning(name, patch.changes[0].place, before=before.application),)
 
     def _reverts(self, found: Found, patch: Patch) -> tuple[ValueChange, ...]:
         return self._memory.reverted(found.application, patch.changes)

@@ -9,8 +9,10 @@ from argocd_image_updater.core.application_owners import (
     owner_of,
     reverted_warning,
 )
+from argocd_image_updater.core.application_patch import ValueChange
 from argocd_image_updater.core.application_places import Place
 from argocd_image_updater.core.settings import ApplicationType
+from unit.writers.planned import a_chart, a_kustomization, an_object, decoded
 
 US = "argocd-image-updater"
 TAG = Place(SourceRef(), ApplicationType.HELM, "image.tag")
@@ -92,23 +94,40 @@ def test_odd_metadata_has_no_owner():
     assert owner(annotations={TRACKING: 7}, labels={"app.kubernetes.io/instance": 7}) == Owner()
 
 
+def before(second):
+    sources = [a_chart(), second]
+    return decoded(an_object({"sources": sources}, types=("Helm", "Kustomize")))
+
+
 def test_the_advice_for_an_application_set_names_the_exact_list():
-    text = generated_warning("team-a", TAG)
+    text = generated_warning("team-a", TAG, before=before(a_kustomization()))
     assert "jsonPointers: ['/spec/source/helm/parameters']" in text
     assert "spec.ignoreApplicationDifferences" in text
-    text = generated_warning("team-a", SECOND)
+    text = generated_warning("team-a", SECOND, before=before(a_kustomization()))
     assert "jqPathExpressions: ['.spec.sources[1].kustomize.images']" in text
 
 
+def test_a_block_that_the_owner_does_not_have_is_named_as_a_block():
+    without = a_kustomization()
+    del without["kustomize"]
+    text = generated_warning("team-a", SECOND, before=before(without))
+    assert "jqPathExpressions: ['.spec.sources[1].kustomize']" in text
+
+
+def reverted(owner, place, found):
+    change = ValueChange(place, found, "1.1")
+    return reverted_warning(owner, change, before=before(a_kustomization()))
+
+
 def test_a_revert_names_who_and_what_and_what_to_do():
-    text = reverted_warning(Owner("ApplicationSet", "team-a"), TAG, found="1.0", written="1.1")
+    text = reverted(Owner("ApplicationSet", "team-a"), TAG, "1.0")
     assert text.startswith(
         "spec.source.helm.parameters[image.tag] was set to '1.1' before and was put back to '1.0' "
         "by ApplicationSet 'team-a'; it is written again: add spec.ignoreApplicationDifferences"
     )
-    text = reverted_warning(Owner("Application", "root"), DRY, found=None, written="1.1")
+    text = reverted(Owner("Application", "root"), DRY, None)
     assert "taken away by Application 'root'" in text
     assert "'/spec/sourceHydrator/drySource/plugin/env'" in text
     assert "RespectIgnoreDifferences=true" in text
-    text = reverted_warning(Owner(), TAG, found="1.0", written="1.1")
+    text = reverted(Owner(), TAG, "1.0")
     assert "by somebody; it is written again: let only one of the two write this list" in text
