@@ -162,7 +162,7 @@ class Controller:
             store=self._store,
             secrets=ClusterSecrets(self._client),
             files=self._files,
-            write_applications=ApplicationWriter(self._client),
+            write_applications=ApplicationWriter(self._client, store=self._store),
             turns=turns,
             observe=self._metrics.observe_registry,
         )
