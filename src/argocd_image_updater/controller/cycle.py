@@ -18,6 +18,7 @@ from argocd_image_updater.core.conflicts import resolve_conflicts
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.resolution import Resolution, resolve
 from argocd_image_updater.core.settings import Problem
+from argocd_image_updater.core.shards import WHOLE, own_part, own_snapshot, ownership_of
 from argocd_image_updater.errors import internal_fault
 from argocd_image_updater.writers.branches import write_branches
 from argocd_image_updater.writers.result import WriteReport
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.report import CycleReport
     from argocd_image_updater.core.resolution import Context
     from argocd_image_updater.core.resource import Resource
+    from argocd_image_updater.core.shards import Share
     from argocd_image_updater.core.snapshot import Snapshot
     from argocd_image_updater.writers.branches import Pusher
 
@@ -46,6 +48,9 @@ class Progress:
     total: int
 
 
+def _anybody() -> None: ...
+
+
 class WritesApplications(Protocol):
     """Writes plans into the Applications themselves: manifest files or the cluster."""
 
@@ -56,6 +61,7 @@ class WritesApplications(Protocol):
 class Services:
     """The edges that a cycle uses.
 
+    check_turn: called right before anything is written; raises where this process may not.
     history: of writes, by which flips are held; None = none are.
     """
 
@@ -63,6 +69,7 @@ class Services:
     repositories: AsksRepositories
     git: Pusher
     write_applications: WritesApplications
+    check_turn: Callable[[], None] = _anybody
     history: RemembersWrites | None = None
 
 
@@ -83,11 +90,13 @@ async def run_cycle(
     services: Services,
     settings: CycleSettings,
     due: Collection[ObjectKey] | None = None,
+    share: Share = WHOLE,
     on_progress: Callable[[Progress], None] | None = None,
 ) -> CycleReport:
     """Run one cycle over the resources that are due and report it.
 
     due: None = every resource of the snapshot. Those that are not due still keep what is theirs.
+    share: what is done here; other replicas do the rest, and it is not in the report.
     """
 
     def progress(phase: str) -> Callable[[int, int], None]:
@@ -97,9 +106,10 @@ async def run_cycle(
 
         return tell
 
-    resolutions = _due(_resolve_all(snapshot, context), due)
+    resolutions = own_part(_due(_resolve_all(snapshot, context), due), share)
+    ownership = ownership_of(resolutions, share.shards)
     flips = Flips(services.history, snapshot, dry_run=settings.dry_run)
-    snapshot = _about(snapshot, due)
+    snapshot = own_snapshot(_about(snapshot, due), share)
     intents = [intent for resolution in resolutions for intent in resolution.intents]
     plans = await gather(
         intents,
@@ -112,11 +122,12 @@ async def run_cycle(
     writing = progress("writing")
     work = sum(1 for plan in plans if plan.writes)
     writing(0, work)
+    services.check_turn()
     written = await _write(plans, services=services, settings=settings)
     await flips.remember(written.results)
     writing(work, work)
     report = report_cycle(snapshot, resolutions, plans, written=written, dry_run=settings.dry_run)
-    return replace(report, warnings=(*flips.warnings(), *report.warnings))
+    return replace(report, ownership=ownership, warnings=(*flips.warnings(), *report.warnings))
 
 
 def _resolve_all(snapshot: Snapshot, context: Context) -> Sequence[Resolution]:

@@ -6,20 +6,21 @@ is counted once where it happened, however many images it concerns.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from argocd_image_updater.core.counting import count_by_resource, total
 from argocd_image_updater.core.decisions import Decision
-from argocd_image_updater.core.reasons import Outcome, Reason
-from argocd_image_updater.core.report import Counters, CycleReport, ResourceResult
+from argocd_image_updater.core.reasons import Reason
+from argocd_image_updater.core.report import CycleReport, ResourceResult
 from argocd_image_updater.writers.result import WriteStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from argocd_image_updater.core.application import ObjectKey
     from argocd_image_updater.core.plan import ApplicationPlan
+    from argocd_image_updater.core.report import Counters
     from argocd_image_updater.core.resolution import Resolution
     from argocd_image_updater.core.settings import Problem
     from argocd_image_updater.core.snapshot import Snapshot
@@ -55,11 +56,13 @@ def report_cycle(
         warnings += resolution.warnings
     for plan in plans:
         warnings += (f"Application {plan.intent.application.key}: {text}" for text in plan.warnings)
-    by_resource = _count(snapshot, decisions, problems=problems)
+    by_resource = count_by_resource(
+        [resource.key for resource in snapshot.resources], decisions, problems=problems
+    )
     return CycleReport(
         decisions=tuple(sorted(decisions, key=_order)),
         problems=tuple(problems),
-        counters=_total(by_resource.values()),
+        counters=total(by_resource.values()),
         by_resource=by_resource,
         resources=_results(resolutions, by_resource),
         commits=written.commits,
@@ -128,71 +131,4 @@ def _dropped(problem: Problem) -> Decision | None:
         image=problem.image,
         reason=problem.reason,
         message=problem.message,
-    )
-
-
-_COUNTED = {
-    Outcome.UPDATED: "images_updated",
-    Outcome.SKIPPED: "images_skipped",
-    Outcome.ERROR: "errors",
-}
-
-
-# What ends the write of a whole Application.
-_WRITE_REASONS = frozenset(
-    (
-        Reason.TARGET_MISSING,
-        Reason.TARGET_UNREADABLE,
-        Reason.TARGET_OUTSIDE,
-        Reason.AMBIGUOUS,
-        Reason.GIT_UNREACHABLE,
-        Reason.GIT_AUTH_FAILED,
-        Reason.GIT_BRANCH_MISSING,
-        Reason.PUSH_REJECTED,
-        Reason.WRITE_FAILED,
-    )
-)
-
-
-def _count(
-    snapshot: Snapshot, decisions: Iterable[Decision], *, problems: Iterable[Problem]
-) -> dict[ObjectKey, Counters]:
-    """Count per resource; a failed write of an Application is one error, however many images."""
-    applications: dict[ObjectKey, set[ObjectKey]] = defaultdict(set)
-    failed_writes: set[tuple[ObjectKey, ObjectKey]] = set()
-    numbers: dict[ObjectKey, Counter[str]] = {
-        resource.key: Counter() for resource in snapshot.resources
-    }
-    for decision in decisions:
-        found = numbers[decision.resource]
-        applications[decision.resource].add(decision.application)
-        found["images_considered"] += decision.considered
-        name = _COUNTED.get(decision.outcome)
-        if name is None:
-            continue
-        if decision.reason in _WRITE_REASONS:
-            write = (decision.resource, decision.application)
-            if write in failed_writes:
-                continue
-            failed_writes.add(write)
-        found[name] += 1
-    for problem in problems:
-        if problem.resource in numbers:
-            numbers[problem.resource]["errors"] += 1
-            if problem.application is not None:
-                applications[problem.resource].add(problem.application)
-    return {
-        key: Counters(applications=len(applications[key]), **found)
-        for key, found in numbers.items()
-    }
-
-
-def _total(counters: Iterable[Counters]) -> Counters:
-    found = list(counters)
-    return Counters(
-        applications=sum(item.applications for item in found),
-        images_considered=sum(item.images_considered for item in found),
-        images_skipped=sum(item.images_skipped for item in found),
-        images_updated=sum(item.images_updated for item in found),
-        errors=sum(item.errors for item in found),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.reasons import Reason
+from argocd_image_updater.core.shards import ALONE, Ownership
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -74,7 +75,7 @@ class CycleReport:
     resource, application and position in the image list. resources: those that this cycle was
     about. requests: counts by kind of request
     (``tag lists``, ``manifests``, ``tokens``, ``fetches``, ``pushes`` …). warnings: what a user
-    should look at although nothing was stopped.
+    should look at although nothing was stopped. ownership: which shard each Application belongs to.
     """
 
     decisions: tuple[Decision, ...] = ()
@@ -88,6 +89,7 @@ class CycleReport:
     duration_s: float = 0.0
     dry_run: bool = False
     warnings: tuple[str, ...] = ()
+    ownership: Ownership = ALONE
 
     @property
     def failed(self) -> bool:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.application import ObjectKey
     from argocd_image_updater.core.plan import ApplicationPlan
     from argocd_image_updater.core.resolution import Resolution
-    from argocd_image_updater.core.settings import ApplicationIntent, Problem
+    from argocd_image_updater.core.settings import ApplicationIntent
+    from argocd_image_updater.core.snapshot import Snapshot
 
 STATUS_SHARD = 0
 MAX_SHARDS = 64
@@ -92,20 +93,41 @@ class Share:
     def owns_plan(self, plan: ApplicationPlan) -> bool:
         return self.owns_intent(plan.intent)
 
-    def owns_problem(self, problem: Problem) -> bool:
-        """Tell whether a problem without intent is told here, so that it is counted once."""
-        return shard_of_problem(problem, self.shards) in self.held
-
-
-def shard_of_problem(problem: Problem, shards: int) -> int:
-    """Return the shard that tells a problem which belongs to no intent."""
-    if problem.resource is None or problem.application is None:
-        return STATUS_SHARD
-    return shard_of_application(problem.application, shards)
-
 
 WHOLE = Share()
-Owners = dict[tuple["ObjectKey", "ObjectKey"], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """Which shard does what; intents: by resource and Application, of those that a cycle saw."""
+
+    shards: int = 1
+    intents: Mapping[tuple[ObjectKey, ObjectKey], int] = field(default_factory=dict)
+
+    def of(self, resource: ObjectKey | None, application: ObjectKey | None) -> int:
+        """Return the shard that decides about an Application, or tells a problem of it.
+
+        What has no intent follows the intent of its Application, so that both count as one.
+        """
+        if resource is None or application is None:
+            return STATUS_SHARD
+        found = self.intents.get((resource, application))
+        return shard_of_application(application, self.shards) if found is None else found
+
+
+ALONE = Ownership()
+
+
+def ownership_of(resolutions: Iterable[Resolution], shards: int) -> Ownership:
+    """Return which shard does what of these resolutions."""
+    return Ownership(
+        shards,
+        {
+            (resolution.resource.key, intent.application.key): shard_of_intent(intent, shards)
+            for resolution in resolutions
+            for intent in resolution.intents
+        },
+    )
 
 
 def own_part(resolutions: Iterable[Resolution], share: Share) -> Sequence[Resolution]:
@@ -114,13 +136,13 @@ def own_part(resolutions: Iterable[Resolution], share: Share) -> Sequence[Resolu
     The parts of all shards are disjoint, and together they are the whole. Conflicts between
     resources must be settled before, for everybody sees all of them.
     """
+    if share.is_everything:
+        return list(resolutions)
     return [_own_part(item, share) for item in resolutions]
 
 
 def _own_part(resolution: Resolution, share: Share) -> Resolution:
-    if share.is_everything:
-        return resolution
-    owners = _owners_of(resolution, share.shards)
+    ownership = ownership_of([resolution], share.shards)
     key = resolution.resource.key
     return replace(
         resolution,
@@ -128,44 +150,13 @@ def _own_part(resolution: Resolution, share: Share) -> Resolution:
         problems=tuple(
             item
             for item in resolution.problems
-            if _shard_of_told(item, key, owners=owners, shards=share.shards) in share.held
+            if ownership.of(key, item.application) in share.held
         ),
         failed=resolution.failed and share.writes_status,
         warnings=resolution.warnings if share.writes_status else (),
     )
 
 
-def owners_of(resolutions: Iterable[Resolution], shards: int) -> Owners:
-    """Return the shard of each resource and Application that is spoken of."""
-    found: Owners = {}
-    for resolution in resolutions:
-        found |= _owners_of(resolution, shards)
-    return found
-
-
-def _owners_of(resolution: Resolution, shards: int) -> Owners:
-    key = resolution.resource.key
-    owners = {
-        (key, problem.application): shard_of_problem(problem, shards)
-        for problem in resolution.problems
-        if problem.application is not None
-    }
-    owners |= {
-        (key, intent.application.key): shard_of_intent(intent, shards)
-        for intent in resolution.intents
-    }
-    return owners
-
-
-def _shard_of_told(
-    problem: Problem,
-    resource: ObjectKey,
-    *,
-    owners: Mapping[tuple[ObjectKey, ObjectKey], int],
-    shards: int,
-) -> int:
-    """Return the shard of a problem: that of the Application's intent, so that both count once."""
-    if problem.application is None:
-        return STATUS_SHARD
-    found = owners.get((resource, problem.application))
-    return shard_of_problem(problem, shards) if found is None else found
+def own_snapshot(snapshot: Snapshot, share: Share) -> Snapshot:
+    """Return the snapshot whose problems and warnings are told only by who writes the status."""
+    return snapshot if share.writes_status else replace(snapshot, problems=(), warnings=())

@@ -45,12 +45,14 @@ class EndpointTable:
 
     ca_by_host: PEM text by host or ``host_port`` for endpoints that configure none themselves.
     warnings: what is suspicious in the configuration, for the log and the ``validate`` command.
+    inferred_limit_per_s: of endpoints that are not configured.
     """
 
     endpoints: Mapping[str, Endpoint]
     default: Endpoint
     ca_by_host: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    inferred_limit_per_s: int = INFERRED_LIMIT_PER_S
     _by_host: Mapping[str, tuple[tuple[tuple[str, ...], Endpoint], ...]] = field(
         init=False, repr=False, compare=False
     )
@@ -91,7 +93,7 @@ class EndpointTable:
             name=registry,
             prefix=registry,
             api_url=f"https://{registry}",
-            limit_per_s=INFERRED_LIMIT_PER_S,
+            limit_per_s=self.inferred_limit_per_s,
             ca_pem=ca_for(f"https://{registry}", self.ca_by_host),
             inferred=True,
         )

@@ -1,0 +1,335 @@
+"""How the results of all shards come together: one ConfigMap per shard, followed by shard 0.
+
+Promises: 1. a shard's ConfigMap is written by its holder alone, and only when it says something new
+or is old; 2. who writes the status sees a new report without asking for it; 3. a ConfigMap that is
+no report is passed over, with a warning. Shard 0 needs none: its holder writes the status itself.
+
+Source of the rules: docs/sharding.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+
+from argocd_image_updater.core.application import ObjectKey
+from argocd_image_updater.core.shard_document import (
+    ReportMalformed,
+    decode_report,
+    encode_report,
+)
+from argocd_image_updater.core.shard_report import (
+    NOTHING_TOLD,
+    ResourcePart,
+    ShardReport,
+    joined_report,
+    merge_reports,
+    renewed,
+    split_report,
+    told_before,
+    told_by,
+)
+from argocd_image_updater.core.shards import STATUS_SHARD
+from argocd_image_updater.errors import RemoteError, UpdaterError, internal_fault
+from argocd_image_updater.kube.answers import Expired, ObjectMissing
+from argocd_image_updater.kube.decoding import decode_metadata
+from argocd_image_updater.kube.kinds import CONFIG_MAPS
+from argocd_image_updater.kube.lease_record import micro_time
+from argocd_image_updater.kube.reflector import BACKOFF
+from argocd_image_updater.kube.transport import Silence
+from argocd_image_updater.kube.watching import EventType
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Any
+
+    from argocd_image_updater.core.report import CycleReport
+    from argocd_image_updater.core.shard_report import Told
+    from argocd_image_updater.kube.client import KubeClient
+    from argocd_image_updater.kube.timing import Backoff, Timing
+    from argocd_image_updater.kube.watching import WatchEvent
+
+_LOG = logging.getLogger(__name__)
+NAME_PREFIX = "argocd-image-updater-shard-"
+DATA_KEY = "report.json.gz"
+WRITTEN_ANNOTATION = "argocd-image-updater.argoproj.io/written-at"
+HOLDER_ANNOTATION = "argocd-image-updater.argoproj.io/written-by"
+SHARD_LABEL = "argocd-image-updater.argoproj.io/shard"
+PART_OF = {"app.kubernetes.io/part-of": "argocd-image-updater"}
+# So old a report is written again although nothing is new, for people who look at its time.
+REFRESH_S = 600.0
+_TOLD_FAILURES = 3  # in a row: less is a restart of the API server
+_SHORTEST_WATCH_S = 1.0  # one that ends sooner without an event counts as a fault
+
+
+@dataclass(slots=True)
+class _Written:
+    """What a shard's ConfigMap holds as far as we wrote it."""
+
+    data: bytes
+    at_s: float
+
+    def is_enough(self, data: bytes, since_s: float) -> bool:
+        return self.data == data and self.at_s > since_s
+
+
+class _ConfigMap(msgspec.Struct, rename="camel"):
+    binary_data: dict[str, bytes] | None = None
+
+
+_CONFIG_MAP = msgspec.json.Decoder(_ConfigMap)
+
+
+class ShardReports:
+    """Use as an async context manager: what must be followed is followed inside.
+
+    With one shard nothing is written, followed or merged.
+    """
+
+    def __init__(
+        self,
+        client: KubeClient,
+        *,
+        namespace: str,
+        shards: int,
+        identity: str,
+        refresh_s: float = REFRESH_S,
+        backoff: Backoff = BACKOFF,
+    ) -> None:
+        self._client = client
+        self._timing: Timing = client.timing
+        self._namespace = namespace
+        self._shards = shards
+        self._identity = identity
+        self._refresh_s = refresh_s
+        self._backoff = backoff
+        self._held: frozenset[int] = frozenset()
+        self._own: dict[int, dict[ObjectKey, ResourcePart]] = {}
+        self._written: dict[int, _Written] = {}
+        self._others: dict[int, ShardReport] = {}
+        self._following: dict[int, asyncio.Task[None]] = {}
+        self._told: Told = NOTHING_TOLD
+        self._news: set[ObjectKey] = set()
+        self._has_news = asyncio.Event()
+        self._cycles = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        tasks = list(self._following.values())
+        self._following.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def hold(self, held: frozenset[int]) -> None:
+        """Note which shards are held: only who has shard 0 follows the others."""
+        self._held = held
+        for shard in self._own.keys() - held:
+            del self._own[shard]
+            self._written.pop(shard, None)
+        wanted = set(range(self._shards)) - held if STATUS_SHARD in held else set()
+        for shard in self._following.keys() - wanted:
+            self._following.pop(shard).cancel()
+            self._others.pop(shard, None)
+        for shard in wanted - self._following.keys() - {STATUS_SHARD}:
+            self._following[shard] = asyncio.create_task(
+                self._follow(shard), name=f"the report of shard {shard}"
+            )
+
+    async def publish(
+        self, report: CycleReport, *, known: Collection[ObjectKey]
+    ) -> tuple[str, ...]:
+        """Write what a cycle found for the other shards; return warnings.
+
+        known: all resources there are; what is gone leaves the reports.
+        """
+        if self._shards == 1:
+            return ()
+        self._remember(report, frozenset(known))
+        warnings = []
+        for shard in sorted(self._held - {STATUS_SHARD}):
+            try:
+                await self._write(shard)
+            except UpdaterError as error:
+                warnings.append(f"the report of shard {shard} cannot be written: {error}")
+        return tuple(warnings)
+
+    def merge(self, report: CycleReport) -> CycleReport:
+        """Return a cycle's report with what the other shards last found about its resources."""
+        others = tuple(self._others.values())
+        if not others:
+            return report
+        merged = merge_reports(report, others, told=self._told)
+        self._note_told(report.resources)
+        return merged
+
+    async def wait_news(self) -> frozenset[ObjectKey]:
+        """Wait until other shards have found something new; return the resources it is about."""
+        await self._has_news.wait()
+        news = frozenset(self._news)
+        self._news.clear()
+        self._has_news.clear()
+        return news
+
+    def merged(self, resources: Collection[ObjectKey], *, dry_run: bool = False) -> CycleReport:
+        """Return what all shards last found about resources that were worked on here before.
+
+        Own updates were told by `merge`, so they are no news here.
+        """
+        parts = {
+            key: [told_before(own[key]) for own in self._own.values() if key in own]
+            for key in resources
+        }
+        own = joined_report({key: found for key, found in parts.items() if found}, dry_run=dry_run)
+        return self.merge(own)
+
+    def _note_told(self, resources: Collection[ObjectKey]) -> None:
+        """Remember what was told, and forget what no report says any more."""
+        everything = {
+            (report.shard, key, part.cycle)
+            for report in self._others.values()
+            for key, part in report.parts.items()
+        }
+        now = told_by(self._others.values(), resources)
+        self._told = frozenset(item for item in self._told | now if item in everything)
+
+    def _remember(self, report: CycleReport, known: frozenset[ObjectKey]) -> None:
+        self._cycles += 1
+        cycle = f"{self._identity}/{self._cycles}"
+        for shard, parts in split_report(report, held=self._held, cycle=cycle).items():
+            before = self._own.get(shard, {})
+            merged = before | {key: renewed(before.get(key), part) for key, part in parts.items()}
+            self._own[shard] = {key: part for key, part in merged.items() if key in known}
+
+    async def _write(self, shard: int) -> None:
+        report = ShardReport(shard, self._shards, self._identity, self._own.get(shard, {}))
+        data = await asyncio.to_thread(encode_report, report)
+        written, now_s = self._written.get(shard), self._timing.monotonic()
+        if written is not None and written.is_enough(data, now_s - self._refresh_s):
+            return
+        key = self._key(shard)
+        change = self._document(shard, data)
+        try:
+            await self._client.patch(CONFIG_MAPS, key, change)
+        except ObjectMissing:
+            kind = {"apiVersion": CONFIG_MAPS.api_version, "kind": CONFIG_MAPS.name}
+            await self._client.create(CONFIG_MAPS, kind | change, namespace=key.namespace)
+        self._written[shard] = _Written(data, now_s)
+
+    def _document(self, shard: int, data: bytes) -> dict[str, Any]:
+        key = self._key(shard)
+        return {
+            "metadata": {
+                "name": key.name,
+                "namespace": key.namespace,
+                "labels": PART_OF | {SHARD_LABEL: str(shard)},
+                "annotations": {
+                    WRITTEN_ANNOTATION: micro_time(self._timing.unix()),
+                    HOLDER_ANNOTATION: self._identity,
+                },
+            },
+            "binaryData": {DATA_KEY: data},  # base64 in JSON
+        }
+
+    def _key(self, shard: int) -> ObjectKey:
+        return ObjectKey(self._namespace, f"{NAME_PREFIX}{shard}")
+
+    async def _follow(self, shard: int) -> None:
+        """Keep the report of another shard up to date until cancelled."""
+        version, failures = "", 0
+        while True:
+            try:
+                version = await self._watch(shard, version or await self._list(shard))
+                failures = 0
+            except Exception as error:  # noqa: BLE001 - whatever it is, it is tried again
+                if isinstance(error, Expired):
+                    version = ""
+                failures += 1
+                fault = error if isinstance(error, UpdaterError) else internal_fault(error)
+                level = logging.WARNING if failures == _TOLD_FAILURES else logging.DEBUG
+                _LOG.log(level, "the report of shard %d cannot be followed: %s", shard, fault)
+                wait_s = self._backoff.wait_s(failures, dice=self._timing.random())
+                await self._timing.sleep(wait_s)
+
+    async def _list(self, shard: int) -> str:
+        """Read what is there; return the version that a watch goes on from."""
+        found, version = None, ""
+        pages = self._client.pages(
+            CONFIG_MAPS, namespace=self._namespace, label_selector=f"{SHARD_LABEL}={shard}"
+        )
+        async with aclosing(pages):
+            async for page in pages:
+                version = page.resource_version
+                for raw in page.items or ():
+                    if decode_metadata(raw).get("name") == self._key(shard).name:
+                        found = self._decoded(shard, raw)
+        self._put(shard, None if found is None else self._read(shard, found))
+        return version
+
+    async def _watch(self, shard: int, version: str) -> str:
+        """Follow one watch to its end; return the version to go on from."""
+        events = self._client.watch(
+            CONFIG_MAPS,
+            namespace=self._namespace,
+            name=self._key(shard).name,
+            resource_version=version,
+        )
+        began_s, seen = self._timing.monotonic(), 0
+        try:
+            async with aclosing(events):
+                async for event in events:
+                    seen += 1
+                    version = self._happened(shard, event) or version
+        except Silence:
+            return version  # perhaps a dead connection, perhaps only quiet
+        if not seen and self._timing.monotonic() - began_s < _SHORTEST_WATCH_S:
+            raise RemoteError("the watch ended at once")
+        return version
+
+    def _happened(self, shard: int, event: WatchEvent) -> str:
+        """Take in one change; return its version."""
+        if event.type is EventType.DELETED:
+            self._put(shard, None)
+        elif event.type is not EventType.BOOKMARK:
+            found = self._decoded(shard, event.object)
+            self._put(shard, None if found is None else self._read(shard, found))
+        version = decode_metadata(event.object).get("resourceVersion")
+        return version if isinstance(version, str) else ""
+
+    def _decoded(self, shard: int, raw: msgspec.Raw) -> _ConfigMap | None:
+        try:
+            return _CONFIG_MAP.decode(raw)
+        except (msgspec.DecodeError, RecursionError, ValueError):
+            _LOG.warning("ConfigMap %s is passed over: it has another shape", self._key(shard))
+            return None
+
+    def _read(self, shard: int, found: _ConfigMap) -> ShardReport | None:
+        data = (found.binary_data or {}).get(DATA_KEY, b"")
+        try:
+            report = decode_report(data)
+        except ReportMalformed as error:
+            _LOG.warning("ConfigMap %s is passed over: %s", self._key(shard), error)
+            return None
+        if (report.shard, report.shards) != (shard, self._shards):
+            return None  # from before the number of shards changed
+        return report
+
+    def _put(self, shard: int, report: ShardReport | None) -> None:
+        """Take in a report, and note about which resources it says something new."""
+        before = self._others.get(shard)
+        old = {} if before is None else before.parts
+        new = {} if report is None else report.parts
+        if report is None:
+            self._others.pop(shard, None)
+        else:
+            self._others[shard] = report
+        self._news |= {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
+        if self._news:
+            self._has_news.set()

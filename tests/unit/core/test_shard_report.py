@@ -1,0 +1,251 @@
+"""What shards tell each other about their results: taken apart, written, read and put together."""
+
+import gzip
+import random
+
+import msgspec
+import pytest
+
+from argocd_image_updater.core.application import ObjectKey
+from argocd_image_updater.core.counting import count_by_resource, total
+from argocd_image_updater.core.decisions import Change, Decision
+from argocd_image_updater.core.reasons import Outcome, Reason
+from argocd_image_updater.core.reference import ImageTag
+from argocd_image_updater.core.report import CycleReport, ResourceResult
+from argocd_image_updater.core.settings import Problem
+from argocd_image_updater.core.shard_document import (
+    DOCUMENT_BYTES,
+    UNPACKED_BYTES,
+    ReportMalformed,
+    decode_report,
+    encode_report,
+)
+from argocd_image_updater.core.shard_report import (
+    ResourcePart,
+    ShardReport,
+    joined_report,
+    merge_reports,
+    renewed,
+    split_report,
+    told_by,
+)
+from argocd_image_updater.core.shards import Ownership
+
+ONE, TWO = ObjectKey("argocd", "one"), ObjectKey("argocd", "two")
+
+
+def decision(number, *, resource=ONE, reason=Reason.UP_TO_DATE, message="m", **more):
+    return Decision(
+        resource=resource,
+        application=ObjectKey("argocd", f"app-{number:05}"),
+        alias="web",
+        image="ghcr.io/acme/web",
+        reason=reason,
+        message=message,
+        current=ImageTag("1.0"),
+        current_from="live",
+        chosen=ImageTag("1.1", "sha256:" + "a" * 64),
+        considered=True,
+        **more,
+    )
+
+
+def updated(number, **more):
+    change = Change("web", "ghcr.io/acme/web", "acme/web", ImageTag("1.0"), ImageTag("1.1"))
+    return decision(number, reason=Reason.UPDATED, change=change, written_to="values.yaml", **more)
+
+
+def a_cycle(shards=3):
+    """A cycle over two resources and thirty Applications, as one process would report it."""
+    decisions = [
+        *(updated(number) for number in range(6)),
+        *(decision(number) for number in range(6, 20)),
+        *(decision(number, resource=TWO, reason=Reason.PUSH_REJECTED) for number in range(20, 30)),
+    ]
+    problems = (
+        Problem(Reason.SETTINGS_INVALID, "all of it", resource=TWO),
+        Problem(
+            Reason.SETTINGS_INVALID, "one", resource=TWO, application=ObjectKey("argocd", "lost")
+        ),
+    )
+    intents = {
+        (item.resource, item.application): number % shards for number, item in enumerate(decisions)
+    }
+    by_resource = count_by_resource((ONE, TWO), decisions, problems=problems)
+    return CycleReport(
+        decisions=tuple(decisions),
+        problems=problems,
+        counters=total(by_resource.values()),
+        by_resource=by_resource,
+        resources={
+            ONE: ResourceResult(4, 20, by_resource[ONE]),
+            TWO: ResourceResult(7, 10, by_resource[TWO], failure=problems[0]),
+        },
+        ownership=Ownership(shards, intents),
+    )
+
+
+def reports(cycle, held, *, name="c1", shards=3):
+    parts = split_report(cycle, held=held, cycle=name)
+    return [ShardReport(shard, shards, "pod", parts[shard]) for shard in held]
+
+
+def through_bytes(report):
+    return decode_report(encode_report(report))
+
+
+def own_of(cycle, held=(0,)):
+    parts = split_report(cycle, held=held, cycle="own")
+    return joined_report({key: [parts[shard][key] for shard in held] for key in cycle.resources})
+
+
+def same(report):
+    """What a status is made of."""
+    return (
+        report.decisions,
+        set(report.problems),
+        report.counters,
+        report.by_resource,
+        report.resources,
+    )
+
+
+@pytest.mark.parametrize("shards", [1, 2, 3, 7])
+def test_the_results_of_all_shards_together_are_those_of_one_process(shards):
+    cycle = a_cycle(shards)
+    others = [through_bytes(item) for item in reports(cycle, range(1, shards), shards=shards)]
+    assert same(merge_reports(own_of(cycle), others)) == same(cycle)
+
+
+def test_a_replica_of_several_shards_reports_each_by_itself():
+    cycle = a_cycle()
+    together = {report.shard: report for report in reports(cycle, (1, 2))}
+    assert sum(part.result.applications for part in together[1].parts.values()) == 10
+    merged = merge_reports(own_of(cycle), [through_bytes(together[1])])
+    assert merge_reports(merged, [through_bytes(together[2])]).counters == cycle.counters
+
+
+def test_only_resources_of_the_own_cycle_are_merged():
+    cycle = a_cycle()
+    own = own_of(cycle)
+    only_one = CycleReport(resources={ONE: own.resources[ONE]}, decisions=own.decisions[:1])
+    merged = merge_reports(only_one, reports(cycle, (1, 2)))
+    assert set(merged.resources) == {ONE}
+    assert {item.resource for item in merged.decisions} == {ONE}
+    assert not merged.problems
+
+
+def test_an_update_is_told_once():
+    cycle = a_cycle()
+    others = reports(cycle, (1, 2))
+    own = own_of(cycle)
+    told = told_by(others, own.resources)
+    again = merge_reports(own, others, told=told)
+    assert again.counters.images_updated == own.counters.images_updated == 2
+    reasons = [item.reason for item in again.decisions if item.resource == ONE]
+    assert reasons.count(Reason.UPDATED) == 2
+    assert reasons.count(Reason.ALREADY_SET) == 4
+    newer = reports(cycle, (1, 2), name="c2")
+    assert merge_reports(own, newer, told=told).counters.images_updated == 6
+
+
+def test_a_resource_is_worked_on_as_far_as_its_slowest_shard():
+    cycle = a_cycle()
+    own = own_of(cycle)
+    slow = ResourcePart(ResourceResult(generation=3))
+    merged = merge_reports(own, [ShardReport(1, 3, "pod", {ONE: slow})])
+    assert merged.resources[ONE].generation == 3
+    assert merged.resources[TWO].generation == 7
+
+
+def test_a_result_that_says_nothing_new_keeps_the_name_of_its_cycle():
+    old = ResourcePart(ResourceResult(1), (decision(1),), cycle="c1")
+    new = ResourcePart(ResourceResult(1), (decision(1),), cycle="c2")
+    assert renewed(old, new) == old
+    assert renewed(None, new) == new
+    other = ResourcePart(ResourceResult(1), (decision(2),), cycle="c2")
+    assert renewed(old, other) == other
+    counters = count_by_resource([ONE], [updated(1)], problems=())[ONE]
+    news = ResourcePart(ResourceResult(1, 1, counters), (updated(1),), cycle="c2")
+    assert renewed(ResourcePart(news.result, news.decisions, cycle="c1"), news) == news
+
+
+def test_equal_reports_are_equal_bytes():
+    (report,) = reports(a_cycle(), (1,))
+    assert encode_report(report) == encode_report(report)
+
+
+def large(number=30_000):
+    dice = random.Random(7)
+    noise = [f"{dice.getrandbits(400):x}" for _ in range(number)]
+    reasons = [Reason.UP_TO_DATE] * 8 + [Reason.NOT_LIVE, Reason.PUSH_REJECTED]
+    decisions = tuple(
+        decision(place, reason=reasons[place % 10], message=text)
+        for place, text in enumerate(noise)
+    )
+    return ShardReport(1, 2, "pod", {ONE: ResourcePart(ResourceResult(1), decisions)})
+
+
+def test_what_does_not_fit_is_left_out_the_least_important_first_and_counted():
+    report = large()
+    data = encode_report(report)
+    assert len(data) <= DOCUMENT_BYTES
+    part = decode_report(data).parts[ONE]
+    kept = [item.outcome for item in part.decisions]
+    assert kept.count(Outcome.ERROR) == 3000
+    assert kept.count(Outcome.SKIPPED) == 3000
+    assert 0 < kept.count(Outcome.CURRENT) < 24_000
+    assert part.omitted == 30_000 - len(kept)
+    own = CycleReport(resources={ONE: ResourceResult(1)})
+    (warning,) = merge_reports(own, [decode_report(data)]).warnings
+    assert str(part.omitted) in warning
+
+
+def test_a_report_fits_whatever_it_holds():
+    assert len(encode_report(large(200), limit_bytes=2000)) <= 2000
+    assert decode_report(encode_report(large(200), limit_bytes=130)).parts == {}
+
+
+def test_foreign_texts_are_bounded_and_printable():
+    text = "a\x1b[31m\n" + "b" * 5000
+    part = ResourcePart(ResourceResult(1), (decision(1, message=text),))
+    found = through_bytes(ShardReport(1, 2, "pod", {ONE: part})).parts[ONE].decisions[0]
+    assert found.message.isprintable()
+    assert len(found.message) <= 512
+
+
+VALID = {"version": 1, "shard": 1, "shards": 2, "holder": "h", "resources": []}
+RESOURCE = {"namespace": "n", "name": "r", "cycle": "c"}
+
+
+def packed(document):
+    return gzip.compress(msgspec.json.encode(document))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"hello",
+        gzip.compress(b""),
+        gzip.compress(b"[" * 100_000),
+        gzip.compress(b'{"version":1}'),
+        encode_report(ShardReport(1, 2))[:-3],
+        packed({**VALID, "version": 2, "resources": "of the future"}),
+        packed({**VALID, "shard": 2}),
+        packed({**VALID, "shard": -1}),
+        packed({**VALID, "resources": [{**RESOURCE, "counters": [-1, 0, 0, 0, 0]}]}),
+        packed({**VALID, "resources": [{**RESOURCE, "counters": [10**40, 0, 0, 0, 0]}]}),
+        packed({**VALID, "resources": [{**RESOURCE, "problems": [{"reason": "Nonsense"}]}]}),
+        packed({**VALID, "resources": [RESOURCE] * 10_001}),
+        gzip.compress(b" " * (UNPACKED_BYTES + 1)),
+    ],
+    ids=str,
+)
+def test_what_is_no_report_is_refused(data):
+    with pytest.raises(ReportMalformed):
+        decode_report(data)
+
+
+def test_fields_of_later_releases_are_passed_over():
+    assert decode_report(packed({**VALID, "more": 1})) == ShardReport(1, 2, "h")
