@@ -23,7 +23,7 @@ _ROUNDS = 3
 
 
 class KeptSetting(Generic[_Value]):
-    """One setting; not for several threads at once.
+    """One setting; not for several threads at once. was_read: by the last `load`, anew or in vain.
 
     read: reads the files anew. watched: the paths that the setting depends on, given the value that
     was read last (None before the first reading).
@@ -40,6 +40,7 @@ class KeptSetting(Generic[_Value]):
         self._value: _Value | None = None
         self._stamps: Mapping[Path, FileStamp | None] | None = None
         self._failure = ""
+        self.was_read = False
 
     @property
     def failure(self) -> str:
@@ -53,7 +54,9 @@ class KeptSetting(Generic[_Value]):
             ConfigError: they cannot be used, and never could.
         """
         value = self._value
-        if value is not None and not self._failure and self._stamps == self._take(value):
+        is_same = value is not None and not self._failure and self._stamps == self._take(value)
+        self.was_read = not is_same
+        if value is not None and is_same:
             return value
         try:
             value = self._read_settled()

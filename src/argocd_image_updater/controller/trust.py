@@ -1,13 +1,16 @@
 """Write Argo CD's certificates and known hosts where Git can read them.
 
 They come as ConfigMaps, from the API or among manifests, and are laid into the private state
-directory, anew for each cycle.
+directory, anew for each cycle. In a Pod the usual mounts are looked at besides, and the SSH
+configuration is laid beside them once it was found to be usable. docs/git-credentials.md.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.application import ObjectKey
@@ -15,11 +18,14 @@ from argocd_image_updater.git.tls import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
 TLS_CONFIG_MAP = "argocd-tls-certs-cm"
 KNOWN_HOSTS_CONFIG_MAP = "argocd-ssh-known-hosts-cm"
 KNOWN_HOSTS_KEY = "ssh_known_hosts"
+# Where the usual Deployment mounts what belongs to SSH and TLS.
+SSH_CONFIG_PATH = "/app/.ssh/config"
+SSH_DATA_PATH, TLS_DATA_PATH = "/app/config/ssh", "/app/config/tls"
+GIT_TLS_FOLDER = Path("/app/config/registry-tls")  # Argo CD's ConfigMap, beside the webhook's own
 # A key of a ConfigMap (https://kubernetes.io/docs/concepts/configuration/configmap/); others cannot
 # be file names.
 _HOST = re.compile(r"(?!\.)[-._a-zA-Z0-9]{1,253}")
@@ -28,6 +34,35 @@ _HOST = re.compile(r"(?!\.)[-._a-zA-Z0-9]{1,253}")
 def trust_below(folder: Path) -> Trust:
     """Return where Git finds what `lay_trust` writes."""
     return Trust(tls_folder=folder / "tls", known_hosts=folder / KNOWN_HOSTS_KEY)
+
+
+def trust_in_pod(folder: Path, environment: Mapping[str, str]) -> Trust:
+    """Return the same, with the mounts of a Pod and the file of `lay_ssh_config` besides.
+
+    The environment names other mounts by the variables that Argo CD uses for them.
+    """
+    tls = environment.get("ARGOCD_TLS_DATA_PATH", "") or TLS_DATA_PATH
+    ssh = environment.get("ARGOCD_SSH_DATA_PATH", "") or SSH_DATA_PATH
+    return replace(
+        trust_below(folder),
+        mounted_tls_folders=(Path(tls), GIT_TLS_FOLDER),
+        mounted_known_hosts=(Path(ssh) / KNOWN_HOSTS_KEY,),
+        ssh_config=_ssh_config_below(folder),
+    )
+
+
+def lay_ssh_config(text: str, folder: Path) -> None:
+    """Write the SSH configuration that is in use, or none where it is empty; blocks on the disk."""
+    path = _ssh_config_below(folder)
+    if not text:
+        path.unlink(missing_ok=True)
+        return
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.write_text(text, "utf-8")
+
+
+def _ssh_config_below(folder: Path) -> Path:
+    return folder / "ssh_config"
 
 
 def lay_trust(

@@ -145,7 +145,9 @@ class Connection:
             )
         if credential.proxy:
             raise _unusable(f"{self.url.shown}: a proxy is not supported for SSH, use https")
-        words = ["ssh", "-o", "BatchMode=yes"]
+        config = self.trust.ssh_config
+        words = ["ssh", *(["-F", str(config)] if config is not None and config.is_file() else [])]
+        words += ["-o", "BatchMode=yes"]
         if credential.ssh_private_key:
             key = private.write("id", credential.ssh_private_key.rstrip("\n") + "\n")
             words += ["-i", key, "-o", "IdentitiesOnly=yes"]
@@ -153,8 +155,8 @@ class Connection:
             words += ["-o", "StrictHostKeyChecking=no", "-o", "UserKnownHostsFile=/dev/null"]
         else:
             words += ["-o", "StrictHostKeyChecking=yes"]
-            if self.trust.known_hosts is not None:
-                words += ["-o", f"UserKnownHostsFile={self.trust.known_hosts}"]
+            if files := self.trust.known_hosts_files:
+                words += ["-o", f"UserKnownHostsFile={' '.join(map(_ssh_path, files))}"]
         return {"GIT_SSH_COMMAND": shlex.join(words), "GIT_SSH_VARIANT": "ssh"}
 
     def _secrets(self) -> tuple[str, ...]:
@@ -185,6 +187,12 @@ class _PrivateFiles:
     def remove(self) -> None:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _ssh_path(file: Path) -> str:
+    """Return a path as a value of an ssh option, which is split at blanks and expanded."""
+    text = str(file).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{text}"'
 
 
 def _one_line(token: str) -> str:

@@ -6,7 +6,7 @@ import os
 import pytest
 import trustme
 
-from argocd_image_updater.controller.settings_files import REGISTRIES, TEMPLATE, SettingsFiles
+from argocd_image_updater.controller.settings_files import SettingsFiles
 from argocd_image_updater.core.reference import parse_image
 from argocd_image_updater.errors import ConfigError
 
@@ -152,7 +152,7 @@ def test_a_broken_file_leaves_the_last_good_settings_in_use(tmp_path, name, brok
         str(tmp_path / "registries.conf"),
         str(tmp_path / "commit.template"),
         ca_directories=(),
-        observe=lambda setting, failure: observed.append((setting, bool(failure))),
+        observe=observed.append,
     )
     files.load()
     (tmp_path / name).write_bytes(broken)
@@ -164,14 +164,8 @@ def test_a_broken_file_leaves_the_last_good_settings_in_use(tmp_path, name, brok
         assert warning.endswith("what was read before stays in use")
     (tmp_path / name).write_bytes(good[name])
     assert files.load().warnings == ()
-    mine = [failed for setting, failed in observed if setting == _setting(name)]
-    other = [failed for setting, failed in observed if setting != _setting(name)]
-    assert mine == [False, True, True, False]
-    assert other == [False] * 4
-
-
-def _setting(name):
-    return REGISTRIES if name == "registries.conf" else TEMPLATE
+    files.load()
+    assert [bool(failure) for failure in observed] == [False, True, True, False]
 
 
 @pytest.mark.parametrize("name", ["registries.conf", "commit.template"])
@@ -191,6 +185,56 @@ def test_a_file_that_vanishes_leaves_what_it_said_in_use_and_an_empty_one_does_n
     emptied = files.load()
     assert emptied.changed
     assert emptied.warnings == ()
+
+
+@pytest.fixture
+def ssh_file(tmp_path):
+    return tmp_path / "config"
+
+
+@pytest.fixture
+def ssh_files(ssh_file):
+    return SettingsFiles("", "", ssh_config_path=str(ssh_file), ca_directories=())
+
+
+GOOD, BAD = "Host git\n  HostName 10.0.0.1\n", "Host git\n  HostNome 10.0.0.1\n"
+
+
+def test_an_ssh_configuration_is_read_when_it_appears_and_changes(ssh_files, ssh_file):
+    assert (ssh_files.load().ssh_config, ssh_files.load().warnings) == ("", ())
+    ssh_file.write_text(GOOD)
+    loaded = ssh_files.load()
+    assert (loaded.ssh_config, loaded.changed, loaded.warnings) == (GOOD, True, ())
+    assert not ssh_files.load().changed
+    ssh_file.write_text("")
+    assert ssh_files.load().ssh_config == ""
+
+
+@pytest.mark.lab("ssh")
+def test_a_broken_ssh_configuration_leaves_the_last_one_in_use(ssh_files, ssh_file):
+    ssh_file.write_text(GOOD)
+    ssh_files.load()
+    ssh_file.write_text(BAD)
+    loaded = ssh_files.load()
+    assert (loaded.ssh_config, loaded.changed) == (GOOD, False)
+    (warning,) = loaded.warnings
+    assert "line 2: Bad configuration option: hostnome" in warning
+    ssh_file.unlink()
+    assert "is gone" in ssh_files.load().warnings[0]
+    assert ssh_files.load().ssh_config == GOOD
+
+
+@pytest.mark.lab("ssh")
+def test_an_ssh_configuration_that_is_broken_at_the_start_stops_nothing(ssh_files, ssh_file):
+    ssh_file.write_text(BAD)
+    loaded = ssh_files.load()
+    assert loaded.ssh_config == BAD
+    assert "hostnome" in loaded.warnings[0]
+    ssh_file.write_bytes(b"\xff")
+    assert ssh_files.load().ssh_config == ""
+    ssh_file.write_text(GOOD)
+    mended = ssh_files.load()
+    assert (mended.ssh_config, mended.warnings) == (GOOD, ())
 
 
 def test_root_certificates_of_an_entry_are_read_again(tmp_path):

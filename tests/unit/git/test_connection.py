@@ -1,5 +1,6 @@
 """What a command gets to reach a repository, and that it cannot leak it."""
 
+import shlex
 import stat
 import subprocess
 from pathlib import Path
@@ -84,8 +85,32 @@ def test_a_key_is_a_private_file_for_the_time_of_the_command(tmp_path):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
         assert "StrictHostKeyChecking=yes" in command
-        assert f"'UserKnownHostsFile={trust.known_hosts}'" in command
+        assert f"""'UserKnownHostsFile="{trust.known_hosts}"'""" in command
     assert not list(tmp_path.glob("private-*"))
+
+
+def test_ssh_gets_the_configuration_that_is_there_and_every_file_of_known_hosts(tmp_path):
+    key = GitCredential(CredentialKind.SSH, ssh_private_key="PRIVATE")
+    mounted = tmp_path / 'odd "100%" name'
+    trust = Trust(
+        known_hosts=tmp_path / "own",
+        mounted_known_hosts=(mounted,),
+        ssh_config=tmp_path / "config",
+    )
+
+    def words():
+        with connect(SSH, key, trust).surroundings(tmp_path) as around:
+            return shlex.split(around.variables["GIT_SSH_COMMAND"])
+
+    assert "-F" not in words()
+    (tmp_path / "config").write_text("")
+    found = words()
+    assert found[:3] == ["ssh", "-F", str(tmp_path / "config")]
+    option = next(word for word in found if word.startswith("UserKnownHostsFile"))
+    told = subprocess.run(
+        ["ssh", "-G", "-o", option, "host.invalid"], capture_output=True, check=True, text=True
+    ).stdout
+    assert f"userknownhostsfile {tmp_path}/own {tmp_path}/odd" in told
 
 
 def test_host_keys_are_unchecked_only_when_the_secret_says_so(tmp_path):

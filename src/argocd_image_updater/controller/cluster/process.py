@@ -24,6 +24,7 @@ from argocd_image_updater.controller.cluster.session import ClusterSession
 from argocd_image_updater.controller.cluster.turns import Always, LeaseTurns, Turns
 from argocd_image_updater.controller.metrics import Metrics
 from argocd_image_updater.controller.settings_files import SettingsFiles
+from argocd_image_updater.controller.trust import SSH_CONFIG_PATH
 from argocd_image_updater.core.shards import STATUS_SHARD, WHOLE
 from argocd_image_updater.kube.client import KubeClient
 from argocd_image_updater.kube.config import load_access, pod_namespace
@@ -89,7 +90,8 @@ class Controller:
         self._files = SettingsFiles(
             options.registries_conf_path,
             options.commit_template_path,
-            observe=lambda _name, failure: self._metrics.settings_read(is_good=not failure),
+            ssh_config_path=SSH_CONFIG_PATH,
+            observe=lambda failure: self._metrics.settings_read(is_good=not failure),
         )
 
     async def __aenter__(self) -> Self:

@@ -20,8 +20,9 @@ from argocd_image_updater.controller.repositories import Repositories
 from argocd_image_updater.controller.trust import (
     KNOWN_HOSTS_CONFIG_MAP,
     TLS_CONFIG_MAP,
+    lay_ssh_config,
     lay_trust,
-    trust_below,
+    trust_in_pod,
 )
 from argocd_image_updater.core.application import ObjectKey
 from argocd_image_updater.core.batches import CommitPer
@@ -111,6 +112,7 @@ class ClusterSession:
         resources = [item for item in snapshot.resources if item.key in due]
         secrets = await self._secrets.read_present(_key_secrets(resources))
         await self._lay_trust(resources)
+        await asyncio.to_thread(lay_ssh_config, loaded.ssh_config, self._trust_folder)
         self._engines.begin_cycle(loaded.table)
         report = await run_cycle(
             snapshot,
@@ -198,7 +200,7 @@ class ClusterSession:
             git_email=options.git.email,
             git_sign_off=options.git.sign_off,
             git_allow_local=options.git.allow_local,
-            trust=trust_below(self._trust_folder),
+            trust=trust_in_pod(self._trust_folder, options.environment),
             credential_program_timeout_s=options.credentials.program_timeout_s,
             environment=options.environment,
         )
