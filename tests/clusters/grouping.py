@@ -11,6 +11,7 @@ from xdist.scheduler import LoadFileScheduling
 # Folder → the piece of work it belongs to.
 SHARED = {
     "tests/clusters_smoke/": "cluster",
+    "tests/integration/deploy/": "cluster",
     "tests/integration/kube/": "cluster",
     "tests/e2e/cluster/": "argocd",
 }
