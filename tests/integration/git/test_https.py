@@ -353,3 +353,18 @@ async def test_a_local_repository_is_refused_where_it_is_not_allowed(make_engine
     engine = make_engine(allow_local=False)
     answer = await engine.tip(local_key(tmp_path))
     assert answer.kind is FailureKind.CONFIG
+
+
+async def test_a_certificate_that_is_mounted_later_is_used_from_the_next_cycle_on(
+    server, repository_name, make_engine, tmp_path
+):
+    server.repository(repository_name, {"values.yaml": VALUES})
+    engine = make_engine(
+        secrets=[own_secret(server)], trust=Trust(mounted_tls_folders=(tmp_path / "tls",))
+    )
+    key = own_key(server.url(repository_name))
+    assert "certificate" in (await engine.tip(key)).message
+    (tmp_path / "tls").mkdir()
+    (tmp_path / "tls" / "localhost").write_bytes(server.ca_file.read_bytes())
+    engine.begin_cycle()
+    assert isinstance(await engine.tip(key), Tip)

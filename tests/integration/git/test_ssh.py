@@ -52,6 +52,55 @@ async def test_an_unknown_host_key_is_refused(ssh, make_engine, tmp_path):
     assert "host key" in answer.message
 
 
+async def test_known_hosts_that_change_count_from_the_next_cycle_on(ssh, make_engine, tmp_path):
+    """The file is swapped as a mounted ConfigMap is: by one symbolic link."""
+    for name, text in {"old": "", "new": ssh.known_hosts.read_text()}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ssh_known_hosts").write_text(text)
+    data = tmp_path / "..data"
+    data.symlink_to("old")
+    engine = make_engine(
+        secrets=[key_secret(ssh.key_file.read_text())],
+        trust=Trust(
+            known_hosts=tmp_path / "absent", mounted_known_hosts=(data / "ssh_known_hosts",)
+        ),
+    )
+    key = own_key(ssh.url("a"))
+    assert "host key" in (await engine.tip(key)).message
+    (tmp_path / "..data_tmp").symlink_to("new")
+    (tmp_path / "..data_tmp").replace(data)
+    engine.begin_cycle()
+    assert isinstance(await engine.tip(key), Tip)
+
+
+async def test_an_ssh_configuration_counts_as_soon_as_it_is_there(ssh, make_engine, tmp_path):
+    config = tmp_path / "config"
+    engine = make_engine(
+        secrets=[key_secret(ssh.key_file.read_text())],
+        trust=Trust(known_hosts=ssh.known_hosts, ssh_config=config),
+    )
+    url = ssh.url("a").replace("127.0.0.1", "git.invalid")
+    answer = await engine.tip(own_key(url))
+    assert answer.kind is FailureKind.TRANSIENT
+    config.write_text(
+        f"Host git.invalid\n  HostName 127.0.0.1\n  HostKeyAlias [127.0.0.1]:{ssh.port}\n"
+    )
+    engine.begin_cycle()
+    assert isinstance(await engine.tip(own_key(url)), Tip)
+
+
+async def test_an_ssh_configuration_cannot_switch_the_verification_off(ssh, make_engine, tmp_path):
+    (tmp_path / "known_hosts").write_text("")
+    config = tmp_path / "config"
+    config.write_text("StrictHostKeyChecking no\nUserKnownHostsFile /dev/null\n")
+    engine = make_engine(
+        secrets=[key_secret(ssh.key_file.read_text())],
+        trust=Trust(known_hosts=tmp_path / "known_hosts", ssh_config=config),
+    )
+    answer = await engine.tip(own_key(ssh.url("a")))
+    assert "host key" in answer.message
+
+
 async def test_host_keys_go_unchecked_only_when_the_secret_says_so(ssh, make_engine, tmp_path):
     (tmp_path / "known_hosts").write_text("")
     engine = make_engine(
