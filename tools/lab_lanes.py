@@ -61,9 +61,9 @@ def _build_lane(
 ) -> None:
     for part in lane:
         started[part.name] = time.monotonic()
-        print(f"lab: building {part.name} {part.version} (minutes)", flush=True)
+        _say(f"building {part.name} {part.version} (minutes)")
         build(part)
-        print(f"lab: {part.name} took {_age_s(started.pop(part.name)):.0f} s", flush=True)
+        _say(f"{part.name} took {_age_s(started.pop(part.name)):.0f} s")
 
 
 def _watch(running: set[Future[None]], started: dict[str, float]) -> list[str]:
@@ -79,8 +79,13 @@ def _watch(running: set[Future[None]], started: dict[str, float]) -> list[str]:
                 raise error
         if not done:
             ages = ", ".join(f"{name} ({_age_s(at):.0f} s)" for name, at in [*started.items()])
-            print(f"lab: still building {ages}", flush=True)
+            _say(f"still building {ages}")
     return faults
+
+
+def _say(text: str) -> None:
+    """Print a line in one piece: several lanes speak at once."""
+    print(f"lab: {text}\n", end="", flush=True)
 
 
 def _age_s(since: float) -> float:

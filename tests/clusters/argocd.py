@@ -1,7 +1,9 @@
-"""Argo CD's repo server and application controller with a Redis, beside an API server.
+"""Argo CD's repo server and controllers with a Redis, beside an API server.
 
 Argo CD believes to run elsewhere and manages the cluster by a cluster Secret. It compares every ten
 seconds and at once where an Application changes. Repositories may be ``file://`` folders.
+
+Source of the settings: https://argo-cd.readthedocs.io/en/stable/operator-manual/.
 """
 
 import json
@@ -24,23 +26,30 @@ class ArgoCD:
     """Use as a context manager, inside that of the API server.
 
     resync_s: how often each Application is compared. settings: more data of ConfigMap argocd-cm.
+    namespaces: where else it finds Applications. certificates: host → PEM of who may sign for it.
+    sets: whether ApplicationSets become Applications.
     """
 
-    def __init__(self, api, *, namespace=NAMESPACE, resync_s=10, settings=None):
+    def __init__(
+        self, api, *, namespace=NAMESPACE, resync_s=10, settings=None, namespaces=(),
+        certificates=None, sets=False,
+    ):  # fmt: skip
         self.api = api
         self.namespace = namespace
         self.folder = memory_folder("argocd-")
         self._resync_s = resync_s
         self._settings = settings or {}
+        self._namespaces = namespaces
+        self._write_certificates(certificates or {})
         self._redis_port, self._repo_port = free_port(), free_port()
-        self._ready_ports = [free_port(), free_port()]
         self._servers = [self._redis(), self._repo_server(), self._application_controller()]
+        if sets:
+            self._servers.append(self._set_controller())
 
     def __enter__(self):
         self._prepare_cluster()
         try:
-            ports = [self._redis_port, self._repo_port, self._ready_ports[1]]
-            for server, port in zip(self._servers, ports, strict=True):
+            for server, port in self._servers:
                 server.start()
                 server.wait_until(lambda port=port: accepts(port), limit_s=READY_S)
         except BaseException:
@@ -53,7 +62,7 @@ class ArgoCD:
 
     def close(self):
         """End every part, and remove what they wrote."""
-        for server in reversed(self._servers):
+        for server, _ in reversed(self._servers):
             server.stop()
         remove_folder(self.folder)
 
@@ -61,7 +70,7 @@ class ArgoCD:
         """Return the end of every part's log."""
         return "\n".join(
             f"== {server.log.stem}\n{server.log_tail()}"
-            for server in self._servers
+            for server, _ in self._servers
             if server.log.exists()
         )
 
@@ -111,7 +120,7 @@ class ArgoCD:
 
     def _prepare_cluster(self):
         """Have the CRDs, the settings, the default project, and the cluster to deploy to."""
-        self.api.install_crds("application", "appproject")
+        self.api.install_crds("application", "appproject", "applicationset")
         self.api.objects.namespace(self.namespace)
         self.api.objects.apply(
             [
@@ -128,7 +137,11 @@ class ArgoCD:
                     labels=_PART_OF,
                     stringData={"server.secretkey": secrets.token_hex(16)},
                 ),
-                self._object(PROJECT, "default", spec=_OPEN_PROJECT),
+                self._object(
+                    PROJECT,
+                    "default",
+                    spec={**_OPEN_PROJECT, "sourceNamespaces": list(self._namespaces)},
+                ),
                 self._object(
                     "v1/Secret",
                     "this-cluster",
@@ -147,36 +160,47 @@ class ArgoCD:
         access = {"bearerToken": self.api.token(), "tlsClientConfig": {"insecure": True}}
         return {"name": "this", "server": self.api.url, "config": json.dumps(access)}
 
+    def _write_certificates(self, certificates):
+        """Write them as the repo server finds those of ConfigMap argocd-tls-certs-cm mounted."""
+        (self.folder / "tls").mkdir()
+        for host, pem in certificates.items():
+            (self.folder / "tls" / host).write_text(pem)
+
     def _redis(self):
-        return self._server(
+        port = self._redis_port
+        server = self._server(
             "redis-server",
             [
                 _program("redis-server"),
-                *("--port", self._redis_port),
+                *("--port", port),
                 *("--bind", "127.0.0.1"),
                 *("--save", ""),
                 *("--dir", self.folder),
             ],
         )
+        return server, port
 
     def _repo_server(self):
-        return self._server(
+        port = self._repo_port
+        server = self._server(
             "argocd-repo-server",
             [
                 _program("argocd"),
                 f"--redis=127.0.0.1:{self._redis_port}",
                 "--address=127.0.0.1",
-                f"--port={self._repo_port}",
+                f"--port={port}",
                 "--metrics-address=127.0.0.1",
-                f"--metrics-port={self._ready_ports[0]}",
+                f"--metrics-port={free_port()}",
                 "--disable-tls",
                 # Half of it: a comparison is never answered from before the last one.
                 f"--revision-cache-expiration={self._resync_s / 2}s",
             ],
         )
+        return server, port
 
     def _application_controller(self):
-        return self._server(
+        port = free_port()
+        server = self._server(
             "argocd-application-controller",
             [
                 _program("argocd"),
@@ -187,9 +211,28 @@ class ArgoCD:
                 "--repo-server-plaintext",
                 f"--app-resync={self._resync_s}",
                 "--app-resync-jitter=0",
-                f"--metrics-port={self._ready_ports[1]}",
+                f"--metrics-port={port}",
+                f"--application-namespaces={','.join(self._namespaces)}",
             ],
         )
+        return server, port
+
+    def _set_controller(self):
+        port = free_port()
+        server = self._server(
+            "argocd-applicationset-controller",
+            [
+                _program("argocd"),
+                f"--kubeconfig={self.api.kubeconfig(path=self.folder / 'kubeconfig')}",
+                f"--namespace={self.namespace}",
+                f"--argocd-repo-server=127.0.0.1:{self._repo_port}",
+                "--repo-server-plaintext",
+                f"--probe-addr=127.0.0.1:{port}",
+                f"--metrics-addr=127.0.0.1:{free_port()}",
+                f"--webhook-addr=127.0.0.1:{free_port()}",
+            ],
+        )
+        return server, port
 
     def _server(self, name, words):
         """Return a server whose temporary files, settings of git and role are its own."""
@@ -197,19 +240,24 @@ class ArgoCD:
         home.mkdir()
         # The repositories belong to whoever runs the tests, and git asks who that is.
         (home / ".gitconfig").write_text("[safe]\n\tdirectory = *\n")
-        tools = [str(Path(_program(tool)).parent) for tool in ("kustomize", "helm", "git")]
+        tools = [str(Path(_program(tool)).parent) for tool in _TOOLS]
         environment = {
             "PATH": os.pathsep.join([*tools, os.environ.get("PATH", os.defpath)]),
             "HOME": str(home),
             "TMPDIR": str(home),
             "ARGOCD_BINARY_NAME": name,
             "ARGOCD_GPG_ENABLED": "false",
+            # Part of the controller of sets does not look at its flag.
+            "KUBECONFIG": str(self.folder / "kubeconfig"),
+            "ARGOCD_TLS_DATA_PATH": str(self.folder / "tls"),
             "ARGOCD_ASK_PASS_SOCK": str(home / "ask-pass.sock"),
         }
         log = self.folder / f"{name}.log"
         return Server(words, log=log, environment=environment, folder=home)
 
 
+# What Argo CD calls; git calls Argo CD back for passwords.
+_TOOLS = ("kustomize", "helm", "git", "argocd")
 # What Argo CD makes of the default project on its first start: everything is allowed.
 _OPEN_PROJECT = {
     "sourceRepos": ["*"],
