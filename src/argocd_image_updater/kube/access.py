@@ -57,7 +57,8 @@ class User:
     """What proves who we are.
 
     Of several ways the first that is set is used: token_file, token, username with password,
-    plugin. A client certificate goes beside them.
+    plugin. A client certificate goes beside them; its files are where it and its key were read,
+    None = they stand in the kubeconfig.
     """
 
     token_file: Path | None = None
@@ -67,6 +68,8 @@ class User:
     plugin: ExecPlugin | None = None
     certificate_pem: str = field(default="", repr=False)
     key_pem: str = field(default="", repr=False)
+    certificate_file: Path | None = None
+    key_file: Path | None = None
     impersonation: Impersonation = Impersonation()
 
 

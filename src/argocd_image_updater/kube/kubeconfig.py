@@ -213,6 +213,8 @@ def _user(given: _User, file: Path, *, label: str) -> User:
         plugin=_plugin(given.exec_, file, label=f"{label}: exec") if given.exec_ else None,
         certificate_pem=certificate,
         key_pem=key,
+        certificate_file=_file_of(given.client_certificate_data, given.client_certificate, file),
+        key_file=_file_of(given.client_key_data, given.client_key, file),
         impersonation=Impersonation(given.as_, given.as_uid, tuple(given.as_groups or ())),
     )
 
@@ -247,6 +249,11 @@ def _content(data: str, name: str, file: Path, *, label: str) -> str:
         return base64.b64decode("".join(data.split()), validate=True).decode("ascii")
     except (binascii.Error, ValueError):
         raise ConfigError(f"{label}-data is no base64 of PEM text") from None
+
+
+def _file_of(data: str, name: str, file: Path) -> Path | None:
+    """Return the file that `_content` reads, None where it reads none."""
+    return _beside(file, name) if name and not data else None
 
 
 def _beside(file: Path, name: str) -> Path:

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import tempfile
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from argocd_image_updater import __version__
 from argocd_image_updater.errors import ConfigError, RemoteError, shorten
+from argocd_image_updater.kube.certificate_pair import load_pair
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -182,21 +181,8 @@ def tls_context(cluster: Cluster, certificate_pem: str, key_pem: str) -> ssl.SSL
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if certificate_pem:
-        _load_pair(context, certificate_pem, key_pem, server=cluster.server)
+        load_pair(context, certificate_pem, key_pem, about=cluster.server)
     return context
-
-
-def _load_pair(context: ssl.SSLContext, certificate_pem: str, key_pem: str, *, server: str) -> None:
-    """Hand a key to OpenSSL, which takes it only from a file: a private one, gone at once."""
-    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
-        file.write(f"{certificate_pem}\n{key_pem}\n".encode())
-        file.flush()
-        try:
-            context.load_cert_chain(Path(file.name))
-        except (ssl.SSLError, OSError):
-            raise ConfigError(
-                f"the client certificate for {server} and its key are no pair of PEM texts"
-            ) from None
 
 
 def _why(error: Exception) -> str:

@@ -13,6 +13,7 @@ from argocd_image_updater.errors import ConfigError, RemoteError
 from argocd_image_updater.kube.access import Access, Cluster, Impersonation, User
 from argocd_image_updater.kube.client import KubeClient, Limits
 from argocd_image_updater.kube.kinds import SECRETS
+from argocd_image_updater.kube.timing import Timing
 
 KEY = ObjectKey("apps", "web")
 ONCE = Limits(attempts=1)
@@ -43,6 +44,7 @@ async def serving(context=None):
                 "path": request.raw_path,
                 "host": request.host,
                 "has_certificate": bool(peer),
+                "serial": peer["serialNumber"] if peer else "",
                 "headers": [[name, value] for name, value in request.headers.items()],
             }
         )
@@ -134,3 +136,44 @@ async def test_nobody_at_the_address_is_a_fault_that_may_pass():
     with pytest.raises(RemoteError) as fault:
         await ask(Cluster("https://127.0.0.1:1"))
     assert fault.value.temporary
+
+
+def write_pair(folder, authority, name):
+    """Write a new client certificate and its key as files; return their paths."""
+    issued = authority.issue_cert(name)
+    certificate, key = folder / "tls.crt", folder / "tls.key"
+    certificate.write_bytes(issued.cert_chain_pems[0].bytes())
+    key.write_bytes(issued.private_key_pem.bytes())
+    return certificate, key
+
+
+async def test_a_client_certificate_that_is_replaced_in_its_files_is_used(
+    server, authority, tmp_path
+):
+    certificate, key = write_pair(tmp_path, authority, "one@example.org")
+    user = User(
+        certificate_pem=certificate.read_text(),
+        key_pem=key.read_text(),
+        certificate_file=certificate,
+        key_file=key,
+    )
+    cluster = Cluster(server, ca_pem=pem(authority), tls_server_name="api.example")
+    now_s = [1_000_000.0]
+    client = KubeClient(
+        Access(cluster, user, "apps", "a test"),
+        limits=ONCE,
+        timing=Timing(unix=lambda: now_s[0]),
+    )
+    try:
+        first = (await client.get(SECRETS, KEY))["serial"]
+        write_pair(tmp_path, authority, "two@example.org")
+        assert (await client.get(SECRETS, KEY))["serial"] == first
+        now_s[0] += 61
+        second = (await client.get(SECRETS, KEY))["serial"]
+        assert second not in {"", first}
+        key.write_text("half of a")
+        now_s[0] += 61
+        assert (await client.get(SECRETS, KEY))["serial"] == second
+    finally:
+        await client.close()
+        await asyncio.sleep(0)

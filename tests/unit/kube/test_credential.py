@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+import trustme
 
 from argocd_image_updater.errors import ConfigError, DeniedError
 from argocd_image_updater.kube.access import Access, Cluster, ExecPlugin, User
@@ -67,6 +68,39 @@ async def test_a_token_file_is_read_again_after_a_minute_or_when_it_is_refused(t
     assert await identity.renew(second)
     assert (await identity.credential()).authorization == "Bearer three"
     assert not await identity.renew(await identity.credential())
+
+
+async def test_files_of_a_certificate_are_read_again_beside_a_token_and_when_refused(tmp_path):
+    authority, clock = trustme.CA(), Clock()
+    files = certificate, key, token = [tmp_path / name for name in ("crt", "key", "token")]
+
+    def issue(name):
+        issued = authority.issue_cert(name)
+        certificate.write_bytes(issued.cert_chain_pems[0].bytes())
+        key.write_bytes(issued.private_key_pem.bytes())
+        token.write_text(name)
+        return tuple(file.read_text() for file in files)
+
+    first = issue("one@example.org")
+    user = User(
+        certificate_pem=first[0], key_pem=first[1], certificate_file=certificate, key_file=key
+    )
+    alone = identity_of(access_of(user), timing=clock.timing())
+    beside = identity_of(access_of(replace(user, token_file=token)), timing=clock.timing())
+    refused = await alone.credential()
+    assert (refused.certificate_pem, refused.key_pem) == first[:2]
+    assert not await alone.renew(refused)
+    await beside.credential()
+    second = issue("two@example.org")
+    assert await alone.renew(refused)
+    clock.now += 61
+    for identity in (alone, beside):
+        found = await identity.credential()
+        assert (found.certificate_pem, found.key_pem) == second[:2]
+    assert found.authorization == "Bearer two@example.org"
+    certificate.unlink()
+    clock.now += 61
+    assert (await alone.credential()).certificate_pem == second[0]
 
 
 async def test_a_token_file_without_a_token_is_refused(tmp_path):

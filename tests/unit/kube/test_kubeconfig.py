@@ -2,6 +2,7 @@
 
 import base64
 import os
+from pathlib import Path
 
 import pytest
 import yaml
@@ -59,6 +60,8 @@ async def test_data_wins_over_files_and_files_stand_beside_the_kubeconfig(write)
     access = await load_access({}, kubeconfig=file)
     assert access.cluster.ca_pem == PEM
     assert (access.user.certificate_pem, access.user.key_pem) == (PEM, KEY)
+    assert access.user.certificate_file == Path(file).parent / "pki/client.pem"
+    assert access.user.key_file == Path(file).parent / "pki/client.key"
     cluster = {
         "certificate-authority": "pki/none.pem",
         "certificate-authority-data": encoded("-----other"),
