@@ -89,6 +89,7 @@ def test_a_key_is_a_private_file_for_the_time_of_the_command(tmp_path):
     assert not list(tmp_path.glob("private-*"))
 
 
+@pytest.mark.lab("ssh")
 def test_ssh_gets_the_configuration_that_is_there_and_every_file_of_known_hosts(tmp_path):
     key = GitCredential(CredentialKind.SSH, ssh_private_key="PRIVATE")
     mounted = tmp_path / 'odd "100%" name'
