@@ -53,6 +53,7 @@ def read_cluster_options(*, given: Mapping[str, Any], environ: Mapping[str, str]
     settings, _ = resolve(RUN, given=given, environ=environ)
     value = {name: setting.value for name, setting in settings.items()}
     once = bool(value["once"])
+    _check_shards(value["shards"], once=once, leader_election=value["leader-election"])
     return ClusterOptions(
         run=run,
         once=once,
@@ -70,6 +71,19 @@ def read_cluster_options(*, given: Mapping[str, Any], environ: Mapping[str, str]
         shards=value["shards"],
         fail_on_image_errors=value["fail-on-image-errors"],
     )
+
+
+def _check_shards(shards: int, *, once: bool, leader_election: bool) -> None:
+    if shards > 1 and once:
+        raise ConfigError(
+            f"--shards={shards} together with --once would leave the work of others undone",
+            hint="leave out --shards: one process does everything",
+        )
+    if shards > 1 and not leader_election:
+        raise ConfigError(
+            f"--shards={shards} needs the Leases of the leader election",
+            hint="leave out --leader-election=false",
+        )
 
 
 def parse_namespaces(text: str) -> tuple[str, ...]:

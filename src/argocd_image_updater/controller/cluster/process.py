@@ -21,6 +21,7 @@ from argocd_image_updater.controller.cluster.outlets import ClusterOutlets
 from argocd_image_updater.controller.cluster.schedule import Schedule
 from argocd_image_updater.controller.cluster.serving import serves_metrics, serving
 from argocd_image_updater.controller.cluster.session import ClusterSession
+from argocd_image_updater.controller.cluster.statuses import Statuses
 from argocd_image_updater.controller.cluster.turns import Always, LeaseTurns, Turns
 from argocd_image_updater.controller.metrics import Metrics
 from argocd_image_updater.controller.settings_files import SettingsFiles
@@ -33,6 +34,7 @@ from argocd_image_updater.kube.lease_record import lease_name
 from argocd_image_updater.kube.leases import new_identity
 from argocd_image_updater.kube.secrets import ClusterSecrets
 from argocd_image_updater.kube.shard_leases import LeaseLost, ShardLeases
+from argocd_image_updater.kube.shard_reports import ShardReports
 from argocd_image_updater.kube.status import StatusWriter
 from argocd_image_updater.kube.store import ClusterStore
 from argocd_image_updater.registry.proxies import read_proxies
@@ -139,21 +141,24 @@ class Controller:
         if not self._options.leader_election:
             self._note_share(WHOLE)
             return await self._work(Always(), stop)
-        leases = ShardLeases(
-            self._client,
-            namespace=self._namespaces.lease,
-            identity=new_identity(),
-            shards=self._options.shards,
-        )
-        async with leases:
+        identity, namespace, shards = new_identity(), self._namespaces.lease, self._options.shards
+        leases = ShardLeases(self._client, namespace=namespace, identity=identity, shards=shards)
+        reports = ShardReports(self._client, namespace=namespace, identity=identity, shards=shards)
+        async with leases, reports:
             if not await _reached(leases.wait_held(), stop.event):
                 return None
-            _LOG.info("this replica leads: %s", leases.identity)
-            return await _while_held(
-                self._work(LeaseTurns(leases, told=self._note_share), stop), leases
-            )
+            _LOG.info("this replica works: %s", identity)
 
-    async def _work(self, turns: Turns, stop: Stops) -> CycleReport | None:
+            def note(share: Share) -> None:
+                reports.hold(share.held)
+                self._note_share(share)
+
+            turns = LeaseTurns(leases, told=note)
+            return await _while_held(self._work(turns, stop, reports=reports), leases)
+
+    async def _work(
+        self, turns: Turns, stop: Stops, *, reports: ShardReports | None = None
+    ) -> CycleReport | None:
         if not await _reached(self._store.wait_ready(FIRST_READ_S), stop.event):
             return None
         for fault in self._store.faults():
@@ -168,20 +173,26 @@ class Controller:
             turns=turns,
             observe=self._metrics.observe_registry,
         )
+        statuses = Statuses(
+            store=self._store, writer=StatusWriter(self._client), turns=turns, reports=reports
+        )
         async with session:
             self._metrics.follow_git(lambda: session.git_statistics)
-            loop = self._loop(session, turns)
+            loop = self._loop(session, turns, statuses)
             if self._options.once:
                 await turns.settle()
                 return await stop.finish(_one_pass(loop))
-            await stop.finish(loop.run(stop.event))
+            others = asyncio.create_task(statuses.follow_others(dry_run=self._options.dry_run))
+            try:
+                await stop.finish(loop.run(stop.event))
+            finally:
+                await _ended(others)
         return None
 
-    def _loop(self, session: ClusterSession, turns: Turns) -> Loop:
+    def _loop(self, session: ClusterSession, turns: Turns, statuses: Statuses) -> Loop:
         schedule = self._schedule
         outlets = ClusterOutlets(
-            store=self._store,
-            status=StatusWriter(self._client),
+            statuses=statuses,
             events=EventWriter(self._client, disabled=not self._options.events),
             metrics=self._metrics,
             applications=lambda: session.applications,

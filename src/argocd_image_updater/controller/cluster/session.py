@@ -35,6 +35,7 @@ from argocd_image_updater.errors import UpdaterError
 from argocd_image_updater.kube.kinds import IMAGE_UPDATERS
 from argocd_image_updater.registry.credentials.reference import CredentialKind
 from argocd_image_updater.registry.credentials.resolver import ImageSourcePolicy
+from argocd_image_updater.registry.division import divided
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Mapping
@@ -113,7 +114,8 @@ class ClusterSession:
         secrets = await self._secrets.read_present(_key_secrets(resources))
         await self._lay_trust(resources)
         await asyncio.to_thread(lay_ssh_config, loaded.ssh_config, self._trust_folder)
-        self._engines.begin_cycle(loaded.table)
+        share = self._turns.share
+        self._engines.begin_cycle(divided(loaded.table, shards=share.shards, held=len(share.held)))
         report = await run_cycle(
             snapshot,
             context=self._context(secrets),
@@ -128,11 +130,11 @@ class ClusterSession:
             ),
             settings=self._cycle_settings(loaded.template),
             due=[key for key in due if key not in unusable],
-            share=self._turns.share,
+            share=share,
         )
         trouble = filter(None, (self._engines.store.take_trouble(),))
         return replace(
-            _with_failures(report, unusable),
+            _with_failures(report, unusable) if share.writes_status else report,
             requests=self._engines.requests(),
             duration_s=time.monotonic() - started,
             warnings=(*trouble, *loaded.warnings, *report.warnings),

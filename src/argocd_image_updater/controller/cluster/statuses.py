@@ -1,0 +1,96 @@
+"""The status of every resource, written by one replica, with what the others have found.
+
+A replica that does not hold shard 0 only publishes its results. The holder writes them beside its
+own after each cycle of its own, and when others publish something new. One write at a time.
+
+Source of the rules: docs/status.md, docs/sharding.md.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from argocd_image_updater.kube.kinds import IMAGE_UPDATERS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from argocd_image_updater.controller.cluster.turns import Turns
+    from argocd_image_updater.core.application import ObjectKey
+    from argocd_image_updater.core.report import CycleReport
+    from argocd_image_updater.kube.decoding import Decoded
+    from argocd_image_updater.kube.shard_reports import ShardReports
+    from argocd_image_updater.kube.status import StatusWriter
+    from argocd_image_updater.kube.store import ClusterStore
+
+_LOG = logging.getLogger(__name__)
+
+
+class Statuses:
+    """reports: None = there are no other shards. now: the time of day."""
+
+    def __init__(
+        self,
+        *,
+        store: ClusterStore,
+        writer: StatusWriter,
+        turns: Turns,
+        reports: ShardReports | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._store = store
+        self._writer = writer
+        self._turns = turns
+        self._reports = reports
+        self._now = now
+        self._turn = asyncio.Lock()
+
+    async def working(self, due: Collection[ObjectKey]) -> None:
+        """Say that a cycle is running."""
+        if not self._turns.share.writes_status:
+            return
+        async with self._turn:
+            warn(await self._writer.reconciling(due, previous=self._find, now=self._time()))
+
+    async def over(self, report: CycleReport) -> None:
+        """Write, or publish for who writes, what a cycle did."""
+        async with self._turn:
+            if self._reports is not None:
+                known = self._store.keys(IMAGE_UPDATERS)
+                warn(await self._reports.publish(report, known=known))
+                report = self._reports.merge(report)
+            await self._write(report)
+
+    async def release(self, key: ObjectKey) -> None:
+        """Take the old finalizer off a resource that is being deleted."""
+        found = self._find(key)
+        if found is not None and found.deleting and self._turns.share.writes_status:
+            warn(await self._writer.release(found))
+
+    async def follow_others(self, *, dry_run: bool) -> None:
+        """Write what other shards have found, whenever they have; until cancelled."""
+        if self._reports is None:
+            return
+        while True:
+            news = await self._reports.wait_news()
+            async with self._turn:
+                await self._write(self._reports.merged(news, dry_run=dry_run))
+
+    async def _write(self, report: CycleReport) -> None:
+        if self._turns.share.writes_status:
+            warn(await self._writer.write(report, previous=self._find, now=self._time()))
+
+    def _find(self, key: ObjectKey) -> Decoded | None:
+        return self._store.find(IMAGE_UPDATERS, key)
+
+    def _time(self) -> str:
+        return self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def warn(warnings: Collection[str]) -> None:
+    """Tell what could not be told elsewhere."""
+    for warning in warnings:
+        _LOG.warning("%s", warning)
