@@ -69,6 +69,8 @@ PARTS = (
     Part("prometheus", "prometheus", "prometheus", "scrapes metrics", "brew install prometheus"),
     Part("ssh", "ssh", "openssh-client", "Git over SSH", "part of OpenSSH"),
     Part("sshd", "sshd", "openssh-server", "Git over SSH", "part of OpenSSH"),
+    Part("gpg", "gpg", "gnupg", "checks of the image", "brew install gnupg"),
+    Part("tini", "tini", "tini", "init of the image", "brew install tini"),
     Part("etcd", "etcd", "etcd-server", "store of the cluster", "brew install etcd"),
     Part("redis-server", "redis-server", "redis-server", "Argo CD's cache", "brew install redis"),
     Part("kube-apiserver", "kube-apiserver", "", "the Kubernetes API", _BUILT),

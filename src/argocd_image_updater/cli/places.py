@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 
 _FOLDER = "argocd-image-updater"
 
-# What kernels call a processor → what the OCI image specification calls it (Go's GOARCH names).
 STATE_DIR = Path("/app/state")  # of the image; a volume where the installation mounts one
+
+# What kernels call a processor → what the OCI image specification calls it (Go's GOARCH names).
 _ARCHITECTURES = {
     "x86_64": "amd64",
     "amd64": "amd64",
@@ -62,9 +63,12 @@ def default_state_dir(environ: Mapping[str, str]) -> Path:
 
 
 def cluster_state_dir(environ: Mapping[str, str]) -> Path:
-    """Return the folder of a Pod that is meant for it, else one that a restart may lose."""
+    """Return the folder of a Pod that is meant for it, else one that a restart may lose.
+
+    It is below the volume, whose own root belongs to root and cannot be made private.
+    """
     if os.access(STATE_DIR, os.W_OK):
-        return STATE_DIR
+        return STATE_DIR / _FOLDER
     return temporary_state_dir(environ)
 
 

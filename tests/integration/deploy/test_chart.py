@@ -167,6 +167,7 @@ def test_a_changed_setting_makes_a_new_pod():
         (("--set", "replicaCont=2"), "replicaCont"),
         (("--set", r"config.git\.usr=x"), "git.usr"),
         (("--set", "config.logLevel=loud"), "logLevel"),
+        (("--set", "config.shards=2"), "config.shards"),
         (("--set", "persistence.enabled=true,replicaCount=2"), "replicaCount 1"),
         (("--set", "ingress.enabled=true"), "webhook.enabled"),
     ],

@@ -133,9 +133,16 @@ def test_one_more_namespace_gives_the_rights_of_a_watched_one(server, other, cle
 
 
 def test_the_other_overlays_give_no_right_more(server, namespace, install):
-    for overlay in ("high-availability", "sharded", "persistent-state", "monitoring"):
+    for overlay in ("high-availability", "persistent-state", "monitoring"):
         install(overlay)
         assert rights_of(server, namespace, namespace=namespace) == OWN
+
+
+def test_shards_may_tell_each_other_what_they_found(server, namespace, other, install):
+    install("sharded")
+    reports = {("", "configmaps"): {"get", "list", "watch", "create", "patch"}}
+    assert rights_of(server, namespace, namespace=namespace) == OWN | reports
+    assert rights_of(server, namespace, namespace=other) == ELSEWHERE
 
 
 def test_metrics_may_be_read_by_who_is_bound_to_the_reader(server, namespace, install):
