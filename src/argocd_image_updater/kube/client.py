@@ -29,6 +29,7 @@ from argocd_image_updater.kube.answers import (
     read_status,
 )
 from argocd_image_updater.kube.credential import identity_of
+from argocd_image_updater.kube.nesting import decode_any_depth
 from argocd_image_updater.kube.timing import REAL_TIME, Backoff, Timing
 from argocd_image_updater.kube.transport import (
     Request,
@@ -110,6 +111,7 @@ class Page(msgspec.Struct):
 
 
 _PAGE = msgspec.json.Decoder(Page)
+_OBJECT = msgspec.json.Decoder(dict[str, Any])
 
 
 class KubeClient:
@@ -382,13 +384,13 @@ async def _read_start(response: aiohttp.ClientResponse, limit: int) -> bytes:
 
 def _page(body: bytes, request: Request) -> Page:
     try:
-        return _PAGE.decode(body)
+        return decode_any_depth(_PAGE.decode, body)
     except (msgspec.DecodeError, RecursionError, ValueError):
         raise RemoteError(f"{request.about}: the answer is no list", temporary=False) from None
 
 
 def _object(body: bytes, request: Request) -> dict[str, Any]:
     try:
-        return msgspec.json.decode(body, type=dict[str, Any])
+        return decode_any_depth(_OBJECT.decode, body)
     except (msgspec.DecodeError, RecursionError, ValueError):
         raise RemoteError(f"{request.about}: the answer is no object", temporary=False) from None

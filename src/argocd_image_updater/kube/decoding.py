@@ -16,6 +16,7 @@ import msgspec
 from argocd_image_updater.core.application import Application, ObjectKey, Origin
 from argocd_image_updater.core.applications import decode_application
 from argocd_image_updater.core.resource import Resource, decode_resource
+from argocd_image_updater.kube.nesting import decode_any_depth
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -137,9 +138,9 @@ def key_of(metadata: Mapping[str, Any]) -> ObjectKey:
 
 def _decode(decoder: msgspec.json.Decoder[Any], raw: bytes | msgspec.Raw) -> dict[str, Any]:
     try:
-        document: dict[str, Any] = decoder.decode(raw)
+        document: dict[str, Any] = decode_any_depth(decoder.decode, raw)
     except msgspec.ValidationError:
-        document = _ANY.decode(raw)
+        document = decode_any_depth(_ANY.decode, raw)
     return document
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from argocd_image_updater.errors import RemoteError
 from argocd_image_updater.kube.answers import error_of, read_status
+from argocd_image_updater.kube.nesting import decode_any_depth
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -65,7 +66,7 @@ async def read_events(pieces: AsyncIterator[bytes], *, about: str) -> AsyncItera
     """
     async for line in read_lines(pieces, about=about):
         try:
-            event = _EVENT.decode(line)
+            event = decode_any_depth(_EVENT.decode, line)
         except (msgspec.DecodeError, RecursionError, ValueError):
             raise RemoteError(f"{about}: what came is no event") from None
         if event.type is EventType.ERROR:
