@@ -113,7 +113,10 @@ class Transport:
                     total=request.total_s, sock_connect=CONNECT_S, sock_read=request.silence_s
                 ),
             ) as response:
-                yield response
+                try:
+                    yield response
+                finally:
+                    _drop_unfinished(response)
         except TimeoutError:
             raise Silence(f"{request.about}: no answer in time") from None
         except aiohttp.ClientConnectorCertificateError:
@@ -188,3 +191,13 @@ def tls_context(cluster: Cluster, certificate_pem: str, key_pem: str) -> ssl.SSL
 def _why(error: Exception) -> str:
     text = shorten(str(getattr(error, "strerror", "") or ""))
     return text or type(error).__name__
+
+
+def _drop_unfinished(response: aiohttp.ClientResponse) -> None:
+    """Cut the connection of an answer that is not wanted to its end, as that of a watch.
+
+    The farewell of TLS would wait for the server, longer than a process that ends goes on.
+    """
+    connection = response.connection  # None where the answer came to its end
+    if connection is not None and connection.transport is not None:
+        connection.transport.abort()
