@@ -100,8 +100,11 @@ class ClusterStage:
 
     # --- the program ----------------------------------------------------------------------------
 
-    def program(self, *flags, user="admin", environment=None):
-        """Return ``run`` with a kubeconfig and what else it needs here; it starts on entry."""
+    def program(self, *flags, kubeconfig=None, environment=None):
+        """Return ``run`` with what it needs here; it starts on entry.
+
+        kubeconfig: the file that says who it is; by default the administrator.
+        """
         folder = self.folder / f"program-{next(self._numbers)}"
         folder.mkdir()
         registries = {
@@ -111,7 +114,7 @@ class ClusterStage:
         file.write_text(yaml.safe_dump({"registries": [registries]}))
         return Program(
             "run",
-            f"--kubeconfig={self.api.kubeconfig(user, path=folder / 'kubeconfig')}",
+            f"--kubeconfig={kubeconfig or self.api.kubeconfig()}",
             f"--registries-conf-path={file}",
             f"--state-dir={folder / 'state'}",
             f"--argocd-namespace={ARGOCD_NAMESPACE}",
@@ -119,7 +122,7 @@ class ClusterStage:
             "--health-probe-bind-address=0",
             *flags,
             folder=folder,
-            secrets={self.git.password, self.api.token(user)},
+            secrets={self.git.password, self.api.token()},
             environment={"POD_NAMESPACE": ARGOCD_NAMESPACE, **(environment or {})},
         )
 
@@ -150,21 +153,27 @@ class ClusterStage:
         )  # fmt: skip
         return found["status"]
 
-    def wait_for_check(self, name, *, namespace=ARGOCD_NAMESPACE, limit_s=LIMIT_S):
-        """Wait until an ImageUpdater was looked at once more from now on; return its status.
+    def wait_for_checks(self, *names, namespace=ARGOCD_NAMESPACE, limit_s=LIMIT_S):
+        """Wait until ImageUpdaters were looked at once more from now on; return their statuses.
 
         A cycle may run just now, so that two later ones end: times are told in whole seconds.
         """
         for _ in range(2):
-            found = self.objects.get(RESOURCE, name, namespace=namespace)
-            before = found.get("status", {}).get("lastCheckedAt")
-            status = self.wait_for_status(
-                name,
-                lambda status, before=before: status.get("lastCheckedAt") != before,
-                namespace=namespace,
-                limit_s=limit_s,
-            )
-        return status
+            before = {name: self._checked_at(name, namespace) for name in names}
+            statuses = [
+                self.wait_for_status(
+                    name,
+                    lambda status, old=old: status.get("lastCheckedAt") != old,
+                    namespace=namespace,
+                    limit_s=limit_s,
+                )
+                for name, old in before.items()
+            ]
+        return statuses
+
+    def _checked_at(self, name, namespace):
+        found = self.objects.get(RESOURCE, name, namespace=namespace)
+        return found.get("status", {}).get("lastCheckedAt")
 
     def wait_for_commits(self, name, number, *, limit_s=LIMIT_S):
         """Wait until a repository has so many commits; return their headlines."""

@@ -52,6 +52,15 @@ def push(stage, pushed):
         stage.push(name, tag, **options)
 
 
+def wait_for_checks(stage, scenes):
+    """Wait until the program has looked at all these once more."""
+    places = {}
+    for scene in scenes:
+        places.setdefault(scene.namespace, []).append(scene.name)
+    for namespace, names in places.items():
+        stage.wait_for_checks(*names, namespace=namespace)
+
+
 def all_scenes(stage):
     """Return every scene by its name."""
     builders = (
@@ -189,6 +198,31 @@ def rolled_back(stage):
     )
 
 
+def source_hydrator(stage):
+    """As Argo CD writes it; nobody hydrates this one here."""
+    name, image = "hydrated", "hydrated/web"
+    application = stage.application(
+        name, {}, namespace=UNRUN, status=live("Directory", stage.image(image, "1.0.0"))
+    )
+    del application["spec"]["source"]
+    application["spec"]["sourceHydrator"] = {
+        "drySource": stage.source(name, "web"),
+        "syncSource": {"targetBranch": "env/prod", "path": "web"},
+        "hydrateTo": {"targetBranch": "env/prod-next"},
+    }
+    listed = images(web=(stage.image(image, "1.x"), helm_target("web")))
+    return Scene(
+        name,
+        files=helm_chart("web", {"web": (stage.image(image), "1.0.0")}),
+        documents=[application],
+        updater=updater(name, listed, target="helmvalues:values.yaml", namespace=UNRUN),
+        old=[(image, "1.0.0", OLD)],
+        new=[(image, "1.1.0", NEW)],
+        before={},
+        after={},
+    )
+
+
 # --- method argocd ------------------------------------------------------------------------------
 
 
@@ -232,33 +266,6 @@ def several_sources(stage):
         new=[(web, "1.1.0", NEW), (api, "2.1.0", NEW)],
         before={name: [stage.image(web, "1.0.0"), stage.image(api, "2.0.0")]},
         after={name: [stage.image(web, "1.1.0"), stage.image(api, "2.1.0")]},
-    )
-
-
-def source_hydrator(stage):
-    """As Argo CD writes it; nobody renders this one here."""
-    name, image = "hydrated", "hydrated/web"
-    application = stage.application(
-        name, {}, namespace=UNRUN, status=live("Directory", stage.image(image, "1.0.0"))
-    )
-    del application["spec"]["source"]
-    application["spec"]["sourceHydrator"] = {
-        "drySource": {
-            "repoURL": "https://git.example/dry.git", "path": "web", "targetRevision": "main",
-            "helm": {"valueFiles": ["values.yaml"]},
-        },
-        "syncSource": {"targetBranch": "env/prod", "path": "web"},
-        "hydrateTo": {"targetBranch": "env/prod-next"},
-    }  # fmt: skip
-    listed = images(web=(stage.image(image, "1.x"), helm_target("web")))
-    return Scene(
-        name,
-        documents=[application],
-        updater=updater(name, listed, namespace=UNRUN),
-        old=[(image, "1.0.0", OLD)],
-        new=[(image, "1.1.0", NEW)],
-        before={},
-        after={},
     )
 
 
