@@ -1,8 +1,9 @@
-"""Which tests stay in one process when several run at once: those that share a cluster.
+"""Which tests stay in one process when several run at once: those that share what is costly.
 
-A process has one API server, and starting one takes memory and seconds. So what talks to the API is
-one piece of work, what watches Argo CD work is another, and of everything else a file is one. They
-are handed out in the order of their folders, in which the long ones come first.
+A process has one API server, and starting one takes memory and seconds; Argo CD, or a front with
+faults, takes more. So these folders are one piece of work each, most tests of the API are one
+together, and of everything else a file is one. They are handed out in the order of their folders,
+in which the long ones come first.
 """
 
 import pytest
@@ -14,6 +15,8 @@ SHARED = {
     "tests/integration/deploy/": "cluster",
     "tests/integration/kube/": "cluster",
     "tests/e2e/cluster/": "argocd",
+    "tests/e2e/swap/": "swap",
+    "tests/faults/cluster/": "faults",
 }
 
 
