@@ -1,7 +1,7 @@
 """The flags that only the mode inside a cluster uses.
 
-They are accepted now, with their types, ranges and variables, so that a Deployment's arguments and
-environment stay valid from the first release on.
+Those of webhooks are accepted, with their types, ranges and variables, so that the arguments and
+the environment of a Deployment stay valid; `cluster_warnings.py` says what they do not do yet.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ def _cluster(
     default: bool | int | str = "",
     env: str = "",
     allowed: range | None = None,
+    metavar: str = "",
+    path: str = "",
 ) -> Flag:
     return Flag(
         name,
@@ -32,6 +34,8 @@ def _cluster(
         env_allowed=allowed,
         section=Section.CLUSTER,
         commands=ONLY_RUN,
+        metavar=metavar,
+        path=path,
     )
 
 
@@ -53,14 +57,24 @@ _WEBHOOK_SECRETS = tuple(
 )
 
 CLUSTER_FLAGS: tuple[Flag, ...] = (
-    _cluster("kubeconfig", "Kubernetes client configuration."),
     _cluster(
-        "watch-namespaces",
-        "Namespaces whose ImageUpdaters are watched, comma-separated; * for all.",
-        env="IMAGE_UPDATER_WATCH_NAMESPACES",
+        "kubeconfig",
+        "Kubernetes client configuration. Default: KUBECONFIG, else the Pod's service account, "
+        "else ~/.kube/config.",
+        metavar="FILE",
+        path="file",
     ),
     _cluster(
-        "warmup-cache", "Fill the caches before the first cycle.", kind=Kind.BOOL, default=True
+        "watch-namespaces",
+        "Namespaces whose ImageUpdaters are watched, comma-separated; * for all. Default: the own.",
+        env="IMAGE_UPDATER_WATCH_NAMESPACES",
+        metavar="NAMES",
+    ),
+    _cluster(
+        "warmup-cache",
+        "Be ready only when the first cycle has ended.",
+        kind=Kind.BOOL,
+        default=True,
     ),
     Flag(
         "max-concurrent-apps",
@@ -76,7 +90,7 @@ CLUSTER_FLAGS: tuple[Flag, ...] = (
     ),
     Flag(
         "max-concurrent-reconciles",
-        "How many ImageUpdaters are worked on at the same time.",
+        "Accepted, without effect: all ImageUpdaters that are due are worked on together.",
         kind=Kind.INT,
         default=1,
         env="MAX_CONCURRENT_RECONCILES",
@@ -99,7 +113,11 @@ CLUSTER_FLAGS: tuple[Flag, ...] = (
     ),
     _cluster("health-probe-bind-address", "Address of the probes; 0 = off.", default=":8081"),
     _cluster("leader-election", "Let one replica work at a time.", kind=Kind.BOOL, default=True),
-    _cluster("leader-election-namespace", "Namespace of the leader's Lease."),
+    _cluster(
+        "leader-election-namespace",
+        "Namespace of the leader's Lease. Default: the own.",
+        metavar="NAME",
+    ),
     _cluster(
         "shards",
         "Number of parts into which the work is divided between replicas.",
@@ -117,7 +135,7 @@ CLUSTER_FLAGS: tuple[Flag, ...] = (
     _cluster("enable-http2", "Accepted; HTTP/1.1 is served.", kind=Kind.BOOL, default=False),
     _cluster(
         "enable-webhook",
-        "Listen for events of registries.",
+        "Listen for events of registries (not in this release: a warning says so).",
         kind=Kind.BOOL,
         default=False,
         env="ENABLE_WEBHOOK",

@@ -6,7 +6,7 @@ import logging
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 from argocd_image_updater.cli.logging import LogOptions, make_room_with, set_up_logging
 from argocd_image_updater.cli.render.progress import ProgressLine
@@ -15,9 +15,19 @@ from argocd_image_updater.cli.render.terminal import Terminal, detect_terminal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from argocd_image_updater.cli.options import RunOptions
 
 _LOG = logging.getLogger(__name__)
+
+
+class LogWishes(Protocol):
+    """What the options of a command say about its log. warnings: told as soon as it works."""
+
+    @property
+    def log_level(self) -> str: ...
+    @property
+    def log_format(self) -> str: ...
+    @property
+    def warnings(self) -> tuple[str, ...]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,7 @@ class Console:
             make_room_with(None)
 
 
-def open_console(options: RunOptions, environ: Mapping[str, str]) -> Console:
+def open_console(options: LogWishes, environ: Mapping[str, str]) -> Console:
     """Set up the log, tell the warnings about options, and return the streams."""
     console = Console(
         out=sys.stdout,
@@ -63,7 +73,7 @@ def open_console(options: RunOptions, environ: Mapping[str, str]) -> Console:
     return console
 
 
-def _log_form(options: RunOptions, console: Console, environ: Mapping[str, str]) -> str:
+def _log_form(options: LogWishes, console: Console, environ: Mapping[str, str]) -> str:
     if options.log_format == "json":
         return "json"
     plain = environ.get("ENABLE_LOG_COLORS", "").lower() == "false"

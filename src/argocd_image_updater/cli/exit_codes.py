@@ -19,8 +19,8 @@ CHANGES = 3  # `plan` only: there is something to write
 
 MEANING = {
     OK: "all well; help was asked for; a normal end after a signal",
-    USAGE: "wrong command line, environment or configuration; the cycle was interrupted; "
-    "second signal",
+    USAGE: "wrong command line, environment or configuration; `test` got no answer from the "
+    "registry; the cycle was interrupted; the right to lead was lost; second signal",
     FAILED: "some image failed (the report names it), or an internal error",
     CHANGES: "`plan` only: nothing failed and there is something to write",
 }

@@ -25,13 +25,15 @@ class Section(StrEnum):
     REGISTRIES = "Registries"
     GIT = "Git"
     OUTPUT = "Output and logging"
-    CLUSTER = "Accepted for the cluster mode (no effect with --manifests)"
+    TEST = "Test of an image"
+    CLUSTER = "In a cluster (no effect with --manifests)"
 
 
 RUN, PLAN, EXPLAIN, VERSION, COMPLETION = "run", "plan", "explain", "version", "completion"
-DEMO = "demo"
+TEST, TEMPLATE, DEMO = "test", "template", "demo"
 CYCLE = frozenset({RUN, PLAN, EXPLAIN})  # commands that evaluate a cycle
 ONLY_RUN = frozenset({RUN})
+LOG_LEVELS = ("trace", "debug", "info", "warn", "error")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from argocd_image_updater.cli.flag import (
     COMPLETION,
     DEMO,
     EXPLAIN,
+    LOG_LEVELS,
     ONLY_RUN,
     PLAN,
     VERSION,
@@ -19,12 +20,14 @@ from argocd_image_updater.cli.flag import (
     Kind,
     Section,
 )
+from argocd_image_updater.cli.look_up_flags import LOOK_UP_FLAGS
 
 _WORK = (
     Flag(
         "manifests",
         "Folder with the YAML files to work on, or one such file: ImageUpdater, Application, "
-        "Secret, ConfigMap and registries.conf. May be given several times.",
+        "Secret, ConfigMap and registries.conf. May be given several times. Without it, run works "
+        "in a cluster.",
         kind=Kind.LIST,
         default=(),
         metavar="DIR",
@@ -39,7 +42,8 @@ _WORK = (
     ),
     Flag(
         "interval",
-        "Pause from the end of one cycle to the start of the next; 0 does one cycle.",
+        "Pause from the end of one cycle to the start of the next. 0 does one cycle; in a cluster, "
+        "one for each resource that is new or edited. In a cluster a negative one pauses all work.",
         kind=Kind.DURATION,
         default=120 * NS_PER_S,
         env="IMAGE_UPDATER_INTERVAL",
@@ -54,7 +58,8 @@ _WORK = (
     ),
     Flag(
         "argocd-namespace",
-        "Namespace of Argo CD: where Applications are looked for and repository credentials stand.",
+        "Namespace of Argo CD, where repository credentials stand; with --manifests also that of "
+        "objects without a namespace. Default: argocd; in a cluster the own namespace.",
         env="ARGOCD_NAMESPACE",
         metavar="NAME",
     ),
@@ -81,7 +86,8 @@ _WORK = (
         env="IMAGE_UPDATER_STATE_DIR",
         metavar="DIR",
         path="dir",
-        default_note="$XDG_CACHE_HOME/argocd-image-updater",
+        default_note="$XDG_CACHE_HOME/argocd-image-updater; in a cluster below /app/state if that "
+        "can be written, else below $TMPDIR",
     ),
 )
 
@@ -90,7 +96,7 @@ _REGISTRIES = (
         "registries-conf-path",
         "Registries configuration. Empty: the built-in registries only.",
         default="/app/config/registries.conf",  # in the cluster
-        default_note="registries.conf of the manifests",
+        default_note="registries.conf of the manifests; in a cluster /app/config/registries.conf",
         metavar="FILE",
         path="file",
         section=Section.REGISTRIES,
@@ -224,7 +230,6 @@ _GIT = (
     ),
 )
 
-LOG_LEVELS = ("trace", "debug", "info", "warn", "error")
 LOG_FORMATS = ("text", "json")
 
 _OUTPUT = (
@@ -280,7 +285,17 @@ _OUTPUT = (
 )
 
 
-FLAGS: tuple[Flag, ...] = (*_WORK, *_REGISTRIES, *_DEMO, *_GIT, *_OUTPUT, *CLUSTER_FLAGS)
+# A flag that means something of its own in one command has a row of its own for it. Such rows stand
+# first, so that a name alone is that of the flag of all the other commands.
+FLAGS: tuple[Flag, ...] = (
+    *LOOK_UP_FLAGS,
+    *_WORK,
+    *_REGISTRIES,
+    *_DEMO,
+    *_GIT,
+    *_OUTPUT,
+    *CLUSTER_FLAGS,
+)
 BY_NAME = {flag.name: flag for flag in FLAGS}
 
 

@@ -16,6 +16,8 @@ from argocd_image_updater.cli.flag import (
     EXPLAIN,
     PLAN,
     RUN,
+    TEMPLATE,
+    TEST,
     VERSION,
     Flag,
     Section,
@@ -39,12 +41,16 @@ class CommandHelp:
 
 HELP_OF: dict[str, CommandHelp] = {
     RUN: CommandHelp(
-        usage="run --manifests DIR [flags]",
+        usage="run [--manifests DIR] [flags]",
         summary="Look for newer images and write them back",
         text="Reads ImageUpdater resources and Applications, asks the registries which tags exist, "
         "decides for every image, and writes the new versions to Git or to the Application. "
-        "On a terminal it shows progress and a table; elsewhere plain lines.",
+        "Without --manifests it is the controller of a cluster: it follows the resources and tells "
+        "what it does in their status, in events, metrics and the log. With --manifests it works "
+        "on files: on a terminal it shows progress and a table; elsewhere plain lines.",
         examples=(
+            ("the controller, as a Deployment starts it", "--metrics-bind-address=:8443 run"),
+            ("one pass over the cluster of the kubeconfig", "run --once --dry-run"),
             ("one cycle, as in a CI job", "run --once --manifests deploy/"),
             ("see what would happen", "run --once --dry-run --manifests deploy/"),
             ("repeat every five minutes", "run --interval 5m --manifests deploy/"),
@@ -78,6 +84,30 @@ HELP_OF: dict[str, CommandHelp] = {
                 "explain argocd/guestbook nginx --all --manifests deploy/",
             ),
         ),
+    ),
+    TEST: CommandHelp(
+        usage="test IMAGE [flags]",
+        summary="Look up which tag an image would be updated to",
+        text="Asks the registry of IMAGE and chooses a tag by the flags, as a cycle would for an "
+        "image with these settings. Neither manifests nor a cluster are needed, unless credentials "
+        "stand in a Secret. The result is the last line of the log, and alone on standard output.",
+        examples=(
+            ("the newest 1.x", "test ghcr.io/acme/web --semver-constraint ^1"),
+            ("every tag, and why it was dropped", "test nginx --allow-tags 'regexp:^1[.]' --all"),
+            (
+                "a moving tag, with its digest",
+                "test redis --update-strategy digest --semver-constraint latest",
+            ),
+            ("with a password", "test ghcr.io/acme/web --credentials env:GHCR_LOGIN"),
+        ),
+    ),
+    TEMPLATE: CommandHelp(
+        usage="template [PATH]",
+        summary="Try a commit message template",
+        text="Prints the message that the template in PATH gives for an example: the Application "
+        "example-app with one image that gets another tag and one that gets another digest. "
+        "Without PATH the built-in template is used.",
+        examples=(("a template of your own", "template commit.template"),),
     ),
     DEMO: CommandHelp(
         usage="demo [--keep] [--serve DIR]",

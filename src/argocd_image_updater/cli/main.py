@@ -15,7 +15,16 @@ import click
 
 from argocd_image_updater.cli import exit_codes
 from argocd_image_updater.cli.arguments import UsageError
-from argocd_image_updater.cli.flag import COMPLETION, DEMO, EXPLAIN, PLAN, RUN, VERSION
+from argocd_image_updater.cli.flag import (
+    COMPLETION,
+    DEMO,
+    EXPLAIN,
+    PLAN,
+    RUN,
+    TEMPLATE,
+    TEST,
+    VERSION,
+)
 from argocd_image_updater.cli.flags import flags_of
 from argocd_image_updater.cli.help_texts import OVERVIEW, command_help
 from argocd_image_updater.cli.parser import PROGRAM, FlagCommand, Program, unknown_command
@@ -63,10 +72,14 @@ def build_program() -> click.Group:
     shell = click.Argument(["shell"], required=False)
     application = click.Argument(["application"], metavar="APPLICATION")
     image = click.Argument(["image"], required=False, metavar="IMAGE")
+    images = click.Argument(["images"], nargs=-1, metavar="IMAGE")
+    paths = click.Argument(["paths"], nargs=-1, metavar="PATH")
     commands = (
         FlagCommand(RUN, _run, ignore_extra=True),
         FlagCommand(PLAN, _plan),
         FlagCommand(EXPLAIN, _explain, arguments=(application, image)),
+        FlagCommand(TEST, _test, arguments=(images,)),
+        FlagCommand(TEMPLATE, _template, arguments=(paths,)),
         FlagCommand(DEMO, _demo),
         FlagCommand(VERSION, _version, ignore_extra=True),
         FlagCommand(COMPLETION, _completion, arguments=(shell,)),
@@ -114,6 +127,24 @@ def _explain(*, application: str, image: str | None, **given: Any) -> int:
 
     question = Question(application, image or "", all_tags=bool(given["all"]))
     return explain(_options(EXPLAIN, given), _environ(), question)
+
+
+def _test(*, images: tuple[str, ...], **given: Any) -> int:
+    if len(images) != 1:
+        click.echo(command_help(TEST), nl=False)
+        raise UsageError(f"test takes one IMAGE, not {len(images)}")
+    from argocd_image_updater.cli.look_up import test
+    from argocd_image_updater.cli.look_up_options import read_look_up_options
+
+    options = read_look_up_options(images[0], given=_by_flag(TEST, given), environ=_environ())
+    return test(options, _environ())
+
+
+def _template(*, paths: tuple[str, ...]) -> int:
+    from argocd_image_updater.cli.template import template
+
+    # COMPAT: several paths mean the same as none, the built-in template.
+    return template(paths[0] if len(paths) == 1 else None, _environ())
 
 
 def _demo(*, keep: bool | None, serve: str | None) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from argocd_image_updater.cli.cluster_warnings import cluster_warnings
 from argocd_image_updater.cli.credential_options import (
     CredentialOptions,
     read_credential_options,
@@ -106,7 +107,7 @@ def read_options(
         git=_git_options(value),
         credentials=read_credential_options(settings),
         environment=environ,
-        warnings=(*warnings, *(_ineffective(settings) if value["manifests"] else ())),
+        warnings=(*warnings, *_doubts(command, settings)),
     )
 
 
@@ -181,6 +182,13 @@ def _refuse_later_features(settings: Mapping[str, Setting]) -> None:
             hint="leave out --git-commit-signing-key (GIT_COMMIT_SIGNING_KEY); "
             "unsigned commits are never pushed where signed ones were asked for",
         )
+
+
+def _doubts(command: str, settings: Mapping[str, Setting]) -> tuple[str, ...]:
+    """Return warnings about flags that do not do what their names say."""
+    if settings["manifests"].value:
+        return _ineffective(settings)
+    return cluster_warnings(settings) if command == RUN else ()
 
 
 def _ineffective(settings: Mapping[str, Setting]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from argocd_image_updater.cli.arguments import (
 )
 from argocd_image_updater.cli.durations import parse_duration
 from argocd_image_updater.cli.flag import Flag, Kind
-from argocd_image_updater.cli.flags import BY_NAME, flags_of
+from argocd_image_updater.cli.flags import BY_NAME, FLAGS, flags_of
 from argocd_image_updater.cli.help_texts import HELP_OF, OVERVIEW, command_help
 from argocd_image_updater.cli.values import parse_bool, parse_int
 
@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 PROGRAM = "argocd-image-updater"
+
+# What the command line of argocd-image-updater has and this release has not.
+_LATER_COMMANDS = {
+    "webhook": "events of registries are not received in this release; run looks by itself"
+}
 
 _PARSERS: dict[Kind, Callable[[str], Any]] = {
     Kind.BOOL: parse_bool,
@@ -73,7 +78,8 @@ def check_value(flag: Flag, value: Any) -> Any:
             raise ValueError(f"must be one of {', '.join(word for word in flag.choices if word)}")
         return word
     if flag.allowed is not None and value not in flag.allowed:
-        raise ValueError(f"must be {flag.allowed.start} or more")
+        least, most = flag.allowed.start, flag.allowed.stop - 1
+        raise ValueError(f"must be {least} or more" if value < least else f"must be at most {most}")
     return value
 
 
@@ -139,6 +145,8 @@ class Program(click.Group):
 
 def unknown_command(name: str, known: Mapping[str, click.Command]) -> UsageError:
     """Return the error for a command that does not exist."""
+    if name in _LATER_COMMANDS:
+        return UsageError(f"there is no command {name} yet: {_LATER_COMMANDS[name]}")
     guess = nearest(name, known)
     return UsageError(
         f'unknown command "{name}" for "{PROGRAM}"',
@@ -171,7 +179,8 @@ def _usage_text(error: click.UsageError, flags: Mapping[str, Flag]) -> str:
 def _no_command_text(word: str, commands: Mapping[str, click.Command]) -> str:
     name = word.lstrip("-").partition("=")[0]
     if name in BY_NAME:
-        homes = [known for known in commands if known in BY_NAME[name].commands]
+        rows = [flag for flag in FLAGS if flag.name == name]
+        homes = [known for known in commands if any(known in flag.commands for flag in rows)]
         return f"--{name} belongs to a command: {', '.join(homes)}"
     if name in commands:
         return f'unknown flag: {word}; did you mean the command "{name}"?'

@@ -1,19 +1,27 @@
-"""A cycle as log lines with the fields that dashboards and alerts know.
+"""Cycles as log lines with the fields that dashboards and alerts know.
 
 One line per image that changed or needs attention (others at debug), one per problem, and at the
 end of each resource's cycle ``Processing results: …``, whose text tools parse: it never changes.
+What lasts is told when it begins, once an hour while it stays, and when it is over.
+
+Source of the rules: docs/controller.md.
 """
 
 from __future__ import annotations
 
 import logging
+import re
+import time
 from typing import TYPE_CHECKING, Any
 
 from argocd_image_updater.core.reasons import Outcome
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from argocd_image_updater.core.application import ObjectKey
     from argocd_image_updater.core.decisions import Decision
+    from argocd_image_updater.core.reasons import Reason
     from argocd_image_updater.core.report import Counters, CycleReport
     from argocd_image_updater.core.settings import Problem
 
@@ -31,22 +39,86 @@ _LEVEL_OF = {
     Outcome.HELD: logging.WARNING,
     Outcome.ERROR: logging.ERROR,
 }
+REPEAT_S = 3600.0
+# Lines about trouble that are remembered; beyond that they are told again each cycle.
+REMEMBERED = 20_000
+# A time to wait or a counted attempt does not make it another trouble.
+_NUMBER = re.compile(r"[0-9]+")
+_Place = tuple[object, ...]
 
 
-def log_report(report: CycleReport) -> None:
-    """Write the lines of one cycle."""
-    told = {(d.application, d.alias, d.reason, d.message) for d in report.decisions}
-    for warning in report.warnings:
-        _LOG.warning("%s", warning, extra=_CONTROLLER)
-    for problem in report.problems:
-        if (problem.application, problem.alias, problem.reason, problem.message) not in told:
-            _log_problem(problem)
-    for decision in report.decisions:
-        _log_decision(decision)
-    for resource, counters in sorted(report.by_resource.items()):
-        _LOG.info(results_text(counters), extra=_fields(resource))
-    if not report.by_resource:
-        _LOG.info(results_text(report.counters), extra=_CONTROLLER)
+class ReportLog:
+    """Writes the lines of each cycle; use one for all cycles of a process. monotonic: seconds."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._told: dict[int, float] = {}  # by the hash of a line, and when
+        self._troubled: dict[_Place, Reason] = {}
+
+    def __call__(self, report: CycleReport) -> None:
+        """Write the lines of one cycle."""
+        told = {(d.application, d.alias, d.reason, d.message) for d in report.decisions}
+        for warning in report.warnings:
+            self._log(logging.WARNING, warning, _CONTROLLER)
+        for problem in report.problems:
+            if (problem.application, problem.alias, problem.reason, problem.message) not in told:
+                self._log_problem(problem)
+        for decision in report.decisions:
+            self._log_decision(decision)
+        for resource, counters in sorted(report.by_resource.items()):
+            _LOG.info(results_text(counters), extra=_fields(resource))
+        if not report.by_resource:
+            _LOG.info(results_text(report.counters), extra=_CONTROLLER)
+
+    def _log_decision(self, decision: Decision) -> None:
+        fields = _fields(decision.resource, decision.application) | _image_fields(decision)
+        fields["reason"] = decision.reason.value
+        for warning in decision.warnings:
+            self._log(logging.WARNING, warning, fields)
+        place = (decision.resource, decision.application, decision.alias, decision.image)
+        level = _LEVEL_OF[decision.outcome]
+        if level >= logging.WARNING:
+            if self._troubled.get(place) != decision.reason:
+                self._forget(decision.message, fields)
+            if len(self._troubled) < REMEMBERED:
+                self._troubled[place] = decision.reason
+            self._log(level, decision.message, fields)
+        elif before := self._troubled.pop(place, None):
+            text = f"{decision.message} (before: {before})"
+            _LOG.log(max(level, logging.INFO), "%s", text, extra=fields)
+        else:
+            _LOG.log(level, "%s", decision.message, extra=fields)
+
+    def _log_problem(self, problem: Problem) -> None:
+        fields = _fields(problem.resource, problem.application) | {"reason": problem.reason.value}
+        optional = {
+            "image_alias": problem.alias,
+            "image_name": problem.image,
+            "field": problem.field_path,
+        }
+        fields |= {name: value for name, value in optional.items() if value}
+        level = logging.INFO if problem.quiet else logging.ERROR
+        self._log(level, problem.message, fields)
+
+    def _log(self, level: int, message: str, fields: dict[str, Any]) -> None:
+        """Write a line at its level, or at debug where it was told a short time ago."""
+        now_s, line = self._monotonic(), _similar(message, fields)
+        told_s = self._told.get(line)
+        if told_s is not None and now_s - told_s < REPEAT_S:
+            level = logging.DEBUG
+        else:
+            self._told.pop(line, None)
+            self._told[line] = now_s
+            if len(self._told) > REMEMBERED:
+                del self._told[next(iter(self._told))]
+        _LOG.log(level, "%s", message, extra=fields)
+
+    def _forget(self, message: str, fields: dict[str, Any]) -> None:
+        self._told.pop(_similar(message, fields), None)
+
+
+def _similar(message: str, fields: dict[str, Any]) -> int:
+    return hash((_NUMBER.sub("0", message), *sorted(fields.items())))
 
 
 def results_text(counters: Counters) -> str:
@@ -57,26 +129,6 @@ def results_text(counters: Counters) -> str:
         f"images_skipped={counters.images_skipped} "
         f"images_updated={counters.images_updated} errors={counters.errors}"
     )
-
-
-def _log_decision(decision: Decision) -> None:
-    fields = _fields(decision.resource, decision.application) | _image_fields(decision)
-    fields["reason"] = decision.reason.value
-    for warning in decision.warnings:
-        _LOG.warning("%s", warning, extra=fields)
-    _LOG.log(_LEVEL_OF[decision.outcome], "%s", decision.message, extra=fields)
-
-
-def _log_problem(problem: Problem) -> None:
-    fields = _fields(problem.resource, problem.application) | {"reason": problem.reason.value}
-    optional = {
-        "image_alias": problem.alias,
-        "image_name": problem.image,
-        "field": problem.field_path,
-    }
-    fields |= {name: value for name, value in optional.items() if value}
-    level = logging.INFO if problem.quiet else logging.ERROR
-    _LOG.log(level, "%s", problem.message, extra=fields)
 
 
 def _fields(
@@ -100,5 +152,6 @@ def _image_fields(decision: Decision) -> dict[str, str]:
         "image_tag": current.name if current else "",
         "image_digest": current.digest if current else "",
         "kustomize_image": settings.target.kustomize_name if settings else "",
+        "written_to": decision.written_to,
     }
     return {name: value for name, value in fields.items() if value}

@@ -43,7 +43,7 @@ class Stop:
         if self.event.is_set():
             os._exit(exit_codes.USAGE)
         self.event.set()
-        _LOG.warning("stopping when the running cycle has ended; a second signal ends it at once")
+        _LOG.info("stopping when the running cycle has ended; a second signal ends it at once")
 
     async def wait(self, timeout_s: float) -> None:
         """Return after `timeout_s`, or as soon as a stop is requested."""

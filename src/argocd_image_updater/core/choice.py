@@ -420,9 +420,7 @@ def _filtered(
     """Say which filter left nothing: a broken one, allowTags, or ignoreTags."""
     allow = parse_allow_tags(allow_tags)
     if not allow.valid:
-        return NoChoice(
-            Reason.ALLOW_TAGS_INVALID, f"allowTags {allow_tags!r}: {allow.error}", trace
-        )
+        return NoChoice(Reason.ALLOW_TAGS_INVALID, allow.error, trace)
     count = f"none of {kept_nothing_of} tags" if kept_nothing_of > 1 else "the tag is not"
     if allow.kind == "regexp" and not ignore_tags:
         return NoChoice(

@@ -54,7 +54,8 @@ def _load(environment: Mapping[str, str], *, kubeconfig: str, service_account: P
             return read_kubeconfig([file], environment=environment)
     raise ConfigError(
         "no access to a Kubernetes cluster: there is no --kubeconfig, no KUBECONFIG, no service "
-        "account of a Pod and no ~/.kube/config; give one, or use --manifests for stand-alone mode"
+        "account of a Pod and no ~/.kube/config",
+        hint="give one of these; without a cluster, run works on files with --manifests DIR",
     )
 
 

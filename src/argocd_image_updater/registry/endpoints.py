@@ -10,7 +10,7 @@ follow the OCI distribution specification.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -76,6 +76,13 @@ class EndpointTable:
         if prefix == self.default.prefix:
             return self.default
         return self.endpoints.get(prefix) or self._inferred(prefix)
+
+    def with_endpoint(self, endpoint: Endpoint) -> EndpointTable:
+        """Return a table in which this endpoint stands in for the one with its prefix."""
+        default = endpoint if endpoint.prefix == self.default.prefix else self.default
+        return replace(
+            self, endpoints={**self.endpoints, endpoint.prefix: endpoint}, default=default
+        )
 
     def repository_of(self, endpoint: Endpoint, image: ImageReference) -> str:
         """Return the repository of `image` for API paths; raise where no registry could have it."""

@@ -58,17 +58,22 @@ class Database:
             try:
                 return cls(_connect(path, layout), path, layout=layout)
             except sqlite3.OperationalError as error:  # a full disk: the file itself may be good
-                return cls._in_memory(path, layout, error)
+                return cls._in_place_of(path, layout, error)
         try:
             _remove(path)
             return cls(_connect(path, layout), path, layout=layout)
         except (sqlite3.Error, OSError) as error:
-            return cls._in_memory(path, layout, error)
+            return cls._in_place_of(path, layout, error)
 
     @classmethod
-    def _in_memory(cls, path: Path, layout: Layout, error: Exception) -> Self:
-        trouble = f"{path} cannot be used, so {layout.content} are kept in memory only: {error}"
+    def in_memory(cls, layout: Layout, *, trouble: str = "") -> Self:
+        """Open one that ends with the process. trouble: why it is not a file, if it should be."""
         return cls(_connect(_MEMORY, layout), None, layout=layout, trouble=trouble)
+
+    @classmethod
+    def _in_place_of(cls, path: Path, layout: Layout, error: Exception) -> Self:
+        trouble = f"{path} cannot be used, so {layout.content} are kept in memory only: {error}"
+        return cls.in_memory(layout, trouble=trouble)
 
     def take_trouble(self) -> str:
         """Return why rows were not kept since the last call, empty when they were."""

@@ -60,6 +60,11 @@ class FactStore:
         """Open the store at `path`, or a new one where the file is damaged or of another layout."""
         return cls(Database.open(path, _LAYOUT))
 
+    @classmethod
+    def in_memory(cls) -> Self:
+        """Open a store that ends with the process."""
+        return cls(Database.in_memory(_LAYOUT))
+
     def take_trouble(self) -> str:
         """Return why facts were not kept since the last call, empty when they were."""
         return self._database.take_trouble()

@@ -4,12 +4,12 @@ import pytest
 
 from argocd_image_updater.cli.explain import Question, select
 from argocd_image_updater.cli.render.explain import (
-    created_text,
     explanation_document,
     render_explanation,
     render_problems,
 )
 from argocd_image_updater.cli.render.settings import setting_rows
+from argocd_image_updater.cli.render.tags import created_text
 from argocd_image_updater.cli.render.terminal import Terminal
 from argocd_image_updater.core.application import ObjectKey
 from argocd_image_updater.core.decisions import TagVerdict

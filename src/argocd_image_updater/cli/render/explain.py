@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from argocd_image_updater.cli.render.hints import hint_of
@@ -14,6 +12,7 @@ from argocd_image_updater.cli.render.json_report import (
 )
 from argocd_image_updater.cli.render.settings import setting_rows
 from argocd_image_updater.cli.render.table import STYLE_OF, problem_lines
+from argocd_image_updater.cli.render.tags import NAME_WIDTH, render_tags, tag_documents
 from argocd_image_updater.cli.render.terminal import (
     Terminal,
     printable,
@@ -27,30 +26,13 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.decisions import Decision, TagVerdict
     from argocd_image_updater.core.settings import Problem
 
-_TAGS_SHOWN = 20  # a screenful; --all lists the rest
-_NAME_WIDTH = 40  # longer names push their own line out, not every line
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-_RULE_WORDS = {
-    "chosen": "chosen",
-    "kept": "allowed, but not the best",
-    "allowTags": "dropped by allowTags",
-    "ignoreTags": "dropped by ignoreTags",
-    "constraint": "dropped by the constraint",
-    "preRelease": "a pre-release",
-    "notAVersion": "not a version",
-    "notTheTag": "another tag",
-    "platform": "no wanted platform",
-    "metadata": "not a readable image",
-}
-
 
 def render_explanation(decision: Decision, terminal: Terminal, *, all_tags: bool) -> str:
     """Return the page about one image, ending in a newline."""
     parts = [
         _head(decision, terminal),
         _settings(decision, terminal),
-        _tags(decision, terminal, all_tags=all_tags),
+        render_tags(_verdicts(decision), terminal, all_tags=all_tags),
         _result(decision, terminal),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -78,15 +60,8 @@ def explanation_document(
     }
 
 
-def created_text(created_ns: int | None) -> str:
-    """Return a creation time as RFC 3339 in whole seconds; empty when unknown."""
-    if created_ns is None:
-        return ""
-    try:
-        moment = _EPOCH + timedelta(seconds=created_ns // 1_000_000_000)
-    except OverflowError:
-        return "out of range"
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _verdicts(decision: Decision) -> tuple[TagVerdict, ...]:
+    return decision.trace() if decision.trace else ()
 
 
 def _head(decision: Decision, terminal: Terminal) -> str:
@@ -107,49 +82,13 @@ def _settings(decision: Decision, terminal: Terminal) -> str:
         return ""
     rows = setting_rows(decision.settings)
     name_width = max(len(row.name) for row in rows)
-    value_width = min(max(len(row.text) for row in rows), _NAME_WIDTH)
+    value_width = min(max(len(row.text) for row in rows), NAME_WIDTH)
     lines = [
         f"  {row.name:<{name_width}}  {printable(row.text):<{value_width}}  "
         + terminal.paint(printable(row.origin), "dim")
         for row in rows
     ]
     return "\n".join([terminal.paint("Settings", "bold"), *lines])
-
-
-def _tags(decision: Decision, terminal: Terminal, *, all_tags: bool) -> str:
-    verdicts = decision.trace() if decision.trace else ()
-    if not verdicts:
-        return ""
-    counts = Counter(verdict.rule for verdict in verdicts)
-    kept = counts["chosen"] + counts["kept"]
-    shown = verdicts if all_tags else _newest(verdicts)
-    width = min(max(len(verdict.tag) for verdict in shown), _NAME_WIDTH)
-    lines = [_tag_line(verdict, terminal, width=width) for verdict in shown]
-    hidden = len(verdicts) - len(shown)
-    if hidden:
-        lines.append(f"  {terminal.ellipsis} {hidden:,} more (--all lists every tag)")
-    title = terminal.paint("Tags", "bold")
-    return "\n".join([f"{title} ({len(verdicts):,} listed, {kept:,} allowed)", *lines])
-
-
-def _newest(verdicts: Sequence[TagVerdict]) -> list[TagVerdict]:
-    """Return the first verdicts and, wherever it stands, the chosen one."""
-    return [
-        verdict
-        for number, verdict in enumerate(verdicts)
-        if number < _TAGS_SHOWN or verdict.rule == "chosen"
-    ]
-
-
-def _tag_line(verdict: TagVerdict, terminal: Terminal, *, width: int) -> str:
-    words = _RULE_WORDS.get(verdict.rule, printable(verdict.rule))
-    detail = f": {shorten_digests(verdict.detail, terminal)}" if verdict.detail else ""
-    created = created_text(verdict.created_ns)
-    line = f"  {printable(verdict.tag):<{width}}  {words}{detail}" + (
-        f"  ({created})" if created else ""
-    )
-    style = {"chosen": "green", "kept": ""}.get(verdict.rule, "dim")
-    return terminal.paint(line, style)
 
 
 def _result(decision: Decision, terminal: Terminal) -> str:
@@ -171,16 +110,7 @@ def _result(decision: Decision, terminal: Terminal) -> str:
 
 def _explained(decision: Decision) -> dict[str, Any]:
     rows = setting_rows(decision.settings) if decision.settings else []
-    verdicts = decision.trace() if decision.trace else ()
     return decision_document(decision) | {
         "settings": [{"name": row.name, "value": row.value, "origin": row.origin} for row in rows],
-        "tags": [
-            {
-                "tag": verdict.tag,
-                "rule": verdict.rule,
-                "detail": verdict.detail,
-                "created": created_text(verdict.created_ns) or None,
-            }
-            for verdict in verdicts
-        ],
+        "tags": tag_documents(_verdicts(decision)),
     }

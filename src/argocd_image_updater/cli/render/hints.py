@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from argocd_image_updater.core.reasons import Reason
 
+NEXT_CYCLE = "; the next cycle tries again"
+
 HINT_OF: dict[Reason, str] = {
     Reason.WOULD_DOWNGRADE: "if going back is meant, exclude the current tag by a filter or the "
     "constraint, or set the downgrade policy to allow",
@@ -28,9 +30,8 @@ HINT_OF: dict[Reason, str] = {
     Reason.TARGET_OUTSIDE: "name a regular file inside the repository",
     Reason.AMBIGUOUS: "name the place exactly, or make it one of its own",
     Reason.SOURCE_UNSUPPORTED: "only Helm, Kustomize and Plugin sources can be updated",
-    Reason.METADATA_INCOMPLETE: "nothing is chosen from a partial view; the next cycle tries again",
-    Reason.REGISTRY_ERROR: "check that the registry can be reached from here; the next cycle "
-    "tries again",
+    Reason.METADATA_INCOMPLETE: "nothing is chosen from a partial view" + NEXT_CYCLE,
+    Reason.REGISTRY_ERROR: "check that the registry can be reached from here" + NEXT_CYCLE,
     Reason.REPOSITORY_UNKNOWN: "check the spelling and the credentials: many registries hide what "
     "one may not see",
     Reason.RATE_LIMITED: "give credentials, set a limit for the registry, or raise the interval",
@@ -38,8 +39,7 @@ HINT_OF: dict[Reason, str] = {
     Reason.CREDENTIALS_UNAVAILABLE: "check the Secret, variable or script that holds the "
     "credentials",
     Reason.VERIFICATION_FAILED: "sign the image with the expected key, or correct the key",
-    Reason.GIT_UNREACHABLE: "check that the repository can be reached from here; the next cycle "
-    "tries again",
+    Reason.GIT_UNREACHABLE: "check that the repository can be reached from here" + NEXT_CYCLE,
     Reason.GIT_AUTH_FAILED: "check the credentials of the Git repository",
     Reason.GIT_BRANCH_MISSING: "correct the address of the repository, or set gitConfig.branch to "
     "a branch that exists",

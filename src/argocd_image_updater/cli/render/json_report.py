@@ -61,9 +61,9 @@ def decision_document(decision: Decision) -> dict[str, Any]:
         "reason": decision.reason.value,
         "message": hide_user_information(decision.message),
         "hint": hint_of(decision.reason),
-        "current": _tag(decision.current),
+        "current": tag_document(decision.current),
         "currentFrom": decision.current_from,
-        "chosen": _tag(chosen),
+        "chosen": tag_document(chosen),
         "writtenTo": hide_user_information(decision.written_to),
         "considered": decision.considered,
         "warnings": [hide_user_information(warning) for warning in decision.warnings],
@@ -85,6 +85,11 @@ def problem_document(problem: Problem) -> dict[str, Any]:
     }
 
 
+def tag_document(tag: ImageTag | None) -> dict[str, str] | None:
+    """Return the member of a tag."""
+    return None if tag is None else {"tag": tag.name, "digest": tag.digest}
+
+
 def to_text(document: dict[str, Any], *, one_line: bool) -> str:
     """Return a document as text, ending in a newline."""
     if one_line:
@@ -100,10 +105,6 @@ def _counters(counters: Counters) -> dict[str, int]:
         "imagesUpdated": counters.images_updated,
         "errors": counters.errors,
     }
-
-
-def _tag(tag: ImageTag | None) -> dict[str, str] | None:
-    return None if tag is None else {"tag": tag.name, "digest": tag.digest}
 
 
 def _key(key: ObjectKey | None) -> str | None:
