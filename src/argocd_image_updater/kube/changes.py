@@ -44,6 +44,10 @@ class Changes:
         self._waiting[place] = change
         self._event.set()
 
+    def wake(self) -> None:
+        """Let the reader look: something has changed that is about no single object."""
+        self._event.set()
+
     def take(self) -> tuple[Change, ...]:
         """Return what has changed, perhaps nothing, and forget it."""
         taken = tuple(self._waiting.values())

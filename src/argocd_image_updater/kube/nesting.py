@@ -2,8 +2,8 @@
 
 The API server stores objects that are nested up to 10,000 levels deep (Helm values, say), and a
 decoder of Python ends at its recursion limit. Whoever may create one object must not be able to
-keep a whole list from being read. Nothing that is looked at lies as deep as the
-cut. Used only where the decoder has given up, because it looks at every byte.
+keep a whole list from being read. Nothing that is looked at lies as deep as the cut. Used only
+where the decoder has given up, because it looks at every byte.
 """
 
 from __future__ import annotations

@@ -197,6 +197,8 @@ class ClusterStore:
         for key in [key for key in content.objects if key not in content.listed]:
             self._drop(scope, key)
         content.listed = set()
+        if not content.is_complete:
+            self._changes.wake()  # it may be empty: then this is all that changes
         content.is_complete, content.error = True, None
         self._moved.set()
 
@@ -267,7 +269,7 @@ def _broken(kind: Kind, raw: msgspec.Raw, why: str) -> Decoded:
     is_resource = kind == IMAGE_UPDATERS
     problem = Problem(
         Reason.SETTINGS_INVALID,
-        f"{kind.name} {key} (cluster): cannot be read: {why}",
+        f"{kind.name} {key}: cannot be read: {why}",
         resource=key if is_resource else None,
         application=None if is_resource else key,
     )

@@ -34,11 +34,12 @@ class Record:
 
     def began(self, due): ...
 
-    def failed(self, error):
+    async def failed(self, error, _due):
         self.failures.append(error)
 
     async def deleted(self, key):
         self.deleted_keys.append(key.name)
+        return True
 
     def ready(self):
         self.is_ready = True

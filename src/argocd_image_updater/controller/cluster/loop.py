@@ -17,7 +17,7 @@ from argocd_image_updater.errors import UpdaterError, internal_fault
 from argocd_image_updater.kube.kinds import IMAGE_UPDATERS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Coroutine
 
     from argocd_image_updater.controller.cluster.schedule import Schedule
     from argocd_image_updater.controller.cluster.turns import Turns
@@ -31,6 +31,8 @@ _LOG = logging.getLogger(__name__)
 GATHER_S = 0.05
 # A cycle that takes longer than this says so in the status of its resources.
 LONG_CYCLE_S = 5.0
+# When it is tried again to let go of a resource; nobody sees it change meanwhile.
+RELEASE_AGAIN_S = 30.0
 
 
 class RunsCycles(Protocol):
@@ -54,17 +56,20 @@ class Outlets(Protocol):
         """Tell what a cycle did."""
         ...
 
-    def failed(self, error: Exception) -> None:
-        """Tell that a cycle could not be run at all."""
+    async def failed(self, error: Exception, due: Collection[ObjectKey]) -> None:
+        """Tell that a cycle over these resources could not be run at all."""
         ...
 
-    async def deleted(self, key: ObjectKey) -> None:
-        """Let go of a resource that is being deleted or is gone."""
+    async def deleted(self, key: ObjectKey) -> bool:
+        """Let go of a resource that is being deleted or is gone; return whether that is done."""
         ...
 
 
 class Loop:
-    """monotonic: seconds. ready: called when the first pass is over."""
+    """monotonic: seconds. ready: called when the first pass is over.
+
+    release_again_s: until a resource that could not be let go of is tried again.
+    """
 
     def __init__(
         self,
@@ -76,6 +81,7 @@ class Loop:
         turns: Turns,
         ready: Callable[[], None],
         monotonic: Callable[[], float] = time.monotonic,
+        release_again_s: float = RELEASE_AGAIN_S,
     ) -> None:
         self._store = store
         self._session = session
@@ -88,6 +94,8 @@ class Loop:
         self._looked = False
         self._blind: set[ObjectKey] = set()
         self._released: set[tuple[ObjectKey, str]] = set()
+        self._release_again_s = release_again_s
+        self._unreleased: dict[ObjectKey, float] = {}  # and when each is tried again
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Run cycles until the event is set; a cycle that runs then comes to its end."""
@@ -110,14 +118,16 @@ class Loop:
     async def look_around(self) -> frozenset[ObjectKey]:
         """Take in every resource there is, and return those that can be worked on."""
         self._looked = True
-        self._store.take_changes()
+        gone = {item.key for item in self._store.take_changes() if item.kind == IMAGE_UPDATERS}
         self._handled.clear()
-        for key in self._store.keys(IMAGE_UPDATERS):
+        self._released.clear()  # what was not ours to let go of may be now
+        for key in sorted(gone.union(self._store.keys(IMAGE_UPDATERS))):
             await self._look_at(key)
         return frozenset(self._known())
 
     async def cycle(self, due: Collection[ObjectKey]) -> CycleReport | None:
         """Run one cycle and tell everybody; None where it could not be run."""
+        known = self._known()
         for key in due:
             self._note(key)
         self._outlets.began(due)
@@ -132,12 +142,19 @@ class Loop:
         finally:
             await _ended(telling)
         if report is not None:
-            await self._outlets.over(report)
-            self._note_blind(report, due)
+            self._turns.check()  # whoever has the turn now tells of what there is
+            await self._tell(self._outlets.over(report))
         else:
-            self._outlets.failed(failure)
-        self._schedule.over(due, self._known(), now_s=self._monotonic())
+            await self._tell(self._outlets.failed(failure, due))
+        # What came during the cycle has a turn of its own, and does not bring all of them again.
+        self._schedule.over(due, known, now_s=self._monotonic())
         return report
+
+    async def _tell(self, telling: Coroutine[Any, Any, None]) -> None:
+        try:
+            await telling
+        except Exception as error:  # noqa: BLE001 - what was done is done
+            _LOG.error("what the cycle did cannot be told: %s", internal_fault(error))
 
     async def _tell_when_long(self, due: Collection[ObjectKey]) -> None:
         await asyncio.sleep(LONG_CYCLE_S)
@@ -153,11 +170,10 @@ class Loop:
             self._schedule.over(known, known, now_s=now_s)  # nobody is there: the rhythm goes on
         changing = asyncio.create_task(self._store.wait_changes())
         others = [asyncio.create_task(stopping.wait()), asyncio.create_task(self._turns.moved())]
-        wait_s = self._schedule.wait_s(now_s, known) if self._turns.share.held else None
         try:
             await asyncio.wait(
                 {changing, *others},
-                timeout=wait_s,
+                timeout=self._wait_s(now_s, known),
                 return_when=asyncio.FIRST_COMPLETED,
             )
             if not changing.done():
@@ -167,11 +183,20 @@ class Loop:
         finally:
             await _ended(changing, *others)
 
+    def _wait_s(self, now_s: float, known: Collection[ObjectKey]) -> float | None:
+        """Return how long there is nothing to do unless something changes, None = for ever."""
+        due_s = self._schedule.wait_s(now_s, known) if self._turns.share.held else None
+        moments = [max(0.0, again_s - now_s) for again_s in self._unreleased.values()]
+        return min(moments if due_s is None else [due_s, *moments], default=None)
+
     async def _take(self, changes: Collection[Change]) -> None:
         """Note what changed."""
         for change in changes:
             if change.kind == IMAGE_UPDATERS:
                 await self._look_at(change.key)
+        now_s = self._monotonic()
+        for key in [key for key, again_s in self._unreleased.items() if again_s <= now_s]:
+            await self._look_at(key)
         for key in [key for key in self._blind if self._store.is_complete(key.namespace)]:
             self._blind.discard(key)
             self._schedule.want(key, self._monotonic())
@@ -183,6 +208,7 @@ class Loop:
             self._schedule.forget(key)
             self._handled.pop(key, None)
             self._blind.discard(key)
+            self._unreleased.pop(key, None)
             await self._let_go(key, "" if found is None else found.resource_version)
         elif self._handled.get(key) != (found.uid, found.generation):
             self._schedule.want(key, self._monotonic())
@@ -192,9 +218,10 @@ class Loop:
         if version and (key, version) in self._released:
             return
         self._released = {item for item in self._released if item[0] != key}
-        if version:
+        if not await self._outlets.deleted(key) and version:
+            self._unreleased[key] = self._monotonic() + self._release_again_s
+        elif version:
             self._released.add((key, version))
-        await self._outlets.deleted(key)
 
     def _due(self) -> frozenset[ObjectKey]:
         if not self._turns.share.held:
@@ -217,16 +244,16 @@ class Loop:
         return known
 
     def _note(self, key: ObjectKey) -> None:
-        found = self._store.find(IMAGE_UPDATERS, key)
-        if found is not None:
-            self._handled[key] = (found.uid, found.generation)
+        """Remember what a cycle is about, and whether its Applications are not known yet.
 
-    def _note_blind(self, report: CycleReport, due: Collection[ObjectKey]) -> None:
-        """Remember whose Applications could not be read: they come back when that changes."""
-        for key in due:
-            result = report.resources.get(key)
-            if result is not None and result.failure and not self._store.is_complete(key.namespace):
-                self._blind.add(key)
+        Those come back when they are, also if that happens during the cycle.
+        """
+        found = self._store.find(IMAGE_UPDATERS, key)
+        if found is None:
+            return
+        self._handled[key] = (found.uid, found.generation)
+        if found.value is not None and not self._store.is_complete(key.namespace):
+            self._blind.add(key)
 
 
 async def _ended(*tasks: asyncio.Task[Any]) -> None:

@@ -58,11 +58,12 @@ class ClusterOutlets:
         )
         warn(warnings)
 
-    def failed(self, error: Exception) -> None:
-        """Count a cycle that could not be run."""
+    async def failed(self, error: Exception, due: Collection[ObjectKey]) -> None:
+        """Count a cycle that could not be run, and say so in the status of its resources."""
         self._metrics.cycle_failed(error)
+        await self._statuses.failed(error, due)
 
-    async def deleted(self, key: ObjectKey) -> None:
+    async def deleted(self, key: ObjectKey) -> bool:
         """Drop the series of a resource, and let go of one that is being deleted."""
         self._metrics.forget(key)
-        await self._statuses.release(key)
+        return await self._statuses.release(key)

@@ -41,7 +41,7 @@ class Schedule:
             return frozenset()
         if self._next_s is not None and now_s >= self._next_s:
             return frozenset(known)
-        return frozenset(key for key in self._wanted if key in known)
+        return frozenset(self._wanted).intersection(known)
 
     def over(
         self, due: Collection[ObjectKey], known: Collection[ObjectKey], *, now_s: float
@@ -57,7 +57,7 @@ class Schedule:
         """Return how long nothing is due unless something changes, None = for ever."""
         if self._interval_s < 0:
             return None
-        if any(key in known for key in self._wanted):
+        if not self._wanted.keys().isdisjoint(known):
             return 0.0
         return None if self._next_s is None else max(0.0, self._next_s - now_s)
 

@@ -13,14 +13,18 @@ import logging
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from argocd_image_updater.core.reasons import Reason
+from argocd_image_updater.core.report import CycleReport, ResourceResult
+from argocd_image_updater.core.settings import Problem
+from argocd_image_updater.errors import UpdaterError, internal_fault
 from argocd_image_updater.kube.kinds import IMAGE_UPDATERS
+from argocd_image_updater.kube.shard_leases import LeaseLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from argocd_image_updater.controller.cluster.turns import Turns
     from argocd_image_updater.core.application import ObjectKey
-    from argocd_image_updater.core.report import CycleReport
     from argocd_image_updater.kube.decoding import Decoded
     from argocd_image_updater.kube.shard_reports import ShardReports
     from argocd_image_updater.kube.status import StatusWriter
@@ -64,11 +68,26 @@ class Statuses:
                 report = self._reports.merge(report)
             await self._write(report)
 
-    async def release(self, key: ObjectKey) -> None:
-        """Take the old finalizer off a resource that is being deleted."""
+    async def failed(self, error: Exception, due: Collection[ObjectKey]) -> None:
+        """Say that a cycle over these resources could not be run; not where the right was lost."""
+        if isinstance(error, LeaseLost):
+            return
+        text = str(error) if isinstance(error, UpdaterError) else internal_fault(error)
+        results = {
+            key: ResourceResult(failure=Problem(Reason.INTERNAL_ERROR, text, resource=key))
+            for key in due
+        }
+        async with self._turn:
+            await self._write(CycleReport(resources=results))
+
+    async def release(self, key: ObjectKey) -> bool:
+        """Take the old finalizer off a resource that is being deleted; return whether it is off."""
         found = self._find(key)
-        if found is not None and found.deleting and self._turns.share.writes_status:
-            warn(await self._writer.release(found))
+        if found is None or not found.deleting or not self._turns.share.writes_status:
+            return True
+        warnings = await self._writer.release(found)
+        warn(warnings)
+        return not warnings
 
     async def follow_others(self, *, dry_run: bool) -> None:
         """Write what other shards have found, whenever they have; until cancelled."""
@@ -76,8 +95,11 @@ class Statuses:
             return
         while True:
             news = await self._reports.wait_news()
-            async with self._turn:
-                await self._write(self._reports.merged(news, dry_run=dry_run))
+            try:
+                async with self._turn:
+                    await self._write(self._reports.merged(news, dry_run=dry_run))
+            except Exception as error:  # noqa: BLE001 - the next news may be told
+                _LOG.error("what other shards found cannot be told: %s", internal_fault(error))
 
     async def _write(self, report: CycleReport) -> None:
         if self._turns.share.writes_status:
