@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from argocd_image_updater.cli import exit_codes
 from argocd_image_updater.cli.console import open_console
 from argocd_image_updater.cli.durations import NS_PER_S
-from argocd_image_updater.cli.report_log import log_report
+from argocd_image_updater.cli.report_log import ReportLog
 from argocd_image_updater.cli.starting import start_fields
 from argocd_image_updater.cli.stopping import stop_on_signals
 
@@ -36,7 +36,7 @@ async def _run(options: ClusterOptions) -> int:
     from argocd_image_updater.controller.cluster.process import run_controller
 
     with stop_on_signals() as stop:
-        report = await run_controller(controller_options(options), stop=stop, log=log_report)
+        report = await run_controller(controller_options(options), stop=stop, log=ReportLog())
     if not options.once or stop.requested:
         return exit_codes.OK
     return exit_code_of_pass(report, fail_on_image_errors=options.fail_on_image_errors)

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.report import Counters, CycleReport
     from argocd_image_updater.core.settings import Problem
 
+    _Line = tuple[ObjectKey | None, int]
+    _Place = tuple[ObjectKey, ObjectKey, str, str]
+
 _LOG = logging.getLogger(__name__)
 _CONTROLLER = {
     "logger": "reconcile",
@@ -44,7 +47,6 @@ REPEAT_S = 3600.0
 REMEMBERED = 20_000
 # A time to wait or a counted attempt does not make it another trouble.
 _NUMBER = re.compile(r"[0-9]+")
-_Place = tuple[object, ...]
 
 
 class ReportLog:
@@ -52,11 +54,13 @@ class ReportLog:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._told: dict[int, float] = {}  # by the hash of a line, and when
+        self._told: dict[_Line, float] = {}  # and when
         self._troubled: dict[_Place, Reason] = {}
+        self._seen: set[_Line] = set()  # in this cycle
 
     def __call__(self, report: CycleReport) -> None:
         """Write the lines of one cycle."""
+        self._seen = set()
         told = {(d.application, d.alias, d.reason, d.message) for d in report.decisions}
         for warning in report.warnings:
             self._log(logging.WARNING, warning, _CONTROLLER)
@@ -69,23 +73,22 @@ class ReportLog:
             _LOG.info(results_text(counters), extra=_fields(resource))
         if not report.by_resource:
             _LOG.info(results_text(report.counters), extra=_CONTROLLER)
+        self._forget_what_is_over(report)
 
     def _log_decision(self, decision: Decision) -> None:
         fields = _fields(decision.resource, decision.application) | _image_fields(decision)
         fields["reason"] = decision.reason.value
         for warning in decision.warnings:
-            self._log(logging.WARNING, warning, fields)
-        place = (decision.resource, decision.application, decision.alias, decision.image)
+            self._log(logging.WARNING, warning, fields, decision.resource)
+        place = _place(decision)
+        before = self._troubled.pop(place, None)
         level = _LEVEL_OF[decision.outcome]
         if level >= logging.WARNING:
-            if self._troubled.get(place) != decision.reason:
-                self._forget(decision.message, fields)
             if len(self._troubled) < REMEMBERED:
                 self._troubled[place] = decision.reason
-            self._log(level, decision.message, fields)
-        elif before := self._troubled.pop(place, None):
-            text = f"{decision.message} (before: {before})"
-            _LOG.log(max(level, logging.INFO), "%s", text, extra=fields)
+            self._log(level, decision.message, fields, decision.resource)
+        elif before is not None:
+            _LOG.info("%s (before: %s)", decision.message, before.value, extra=fields)
         else:
             _LOG.log(level, "%s", decision.message, extra=fields)
 
@@ -98,11 +101,13 @@ class ReportLog:
         }
         fields |= {name: value for name, value in optional.items() if value}
         level = logging.INFO if problem.quiet else logging.ERROR
-        self._log(level, problem.message, fields)
+        self._log(level, problem.message, fields, problem.resource)
 
-    def _log(self, level: int, message: str, fields: dict[str, Any]) -> None:
+    def _log(
+        self, level: int, message: str, fields: dict[str, Any], resource: ObjectKey | None = None
+    ) -> None:
         """Write a line at its level, or at debug where it was told a short time ago."""
-        now_s, line = self._monotonic(), _similar(message, fields)
+        now_s, line = self._monotonic(), (resource, _similar(message, fields))
         told_s = self._told.get(line)
         if told_s is not None and now_s - told_s < REPEAT_S:
             level = logging.DEBUG
@@ -111,10 +116,22 @@ class ReportLog:
             self._told[line] = now_s
             if len(self._told) > REMEMBERED:
                 del self._told[next(iter(self._told))]
+        self._seen.add(line)
         _LOG.log(level, "%s", message, extra=fields)
 
-    def _forget(self, message: str, fields: dict[str, Any]) -> None:
-        self._told.pop(_similar(message, fields), None)
+    def _forget_what_is_over(self, report: CycleReport) -> None:
+        """Have it told again when it comes back; other resources had no part in the cycle."""
+        about = {None, *report.by_resource}
+        for line in [line for line in self._told if line[0] in about and line not in self._seen]:
+            del self._told[line]
+        places = set(map(_place, report.decisions))
+        for place in [place for place in self._troubled if place[0] in about]:
+            if place not in places:
+                del self._troubled[place]
+
+
+def _place(decision: Decision) -> _Place:
+    return decision.resource, decision.application, decision.alias, decision.image
 
 
 def _similar(message: str, fields: dict[str, Any]) -> int:
