@@ -84,6 +84,11 @@ class Origin:
     def __str__(self) -> str:
         return f"{self.file}:{self.line}" if self.file else "cluster"
 
+    @property
+    def in_brackets(self) -> str:
+        """Return the place in a file, to stand behind a name; an object of the cluster has none."""
+        return f" ({self})" if self.file else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Application:

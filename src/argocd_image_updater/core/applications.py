@@ -86,7 +86,7 @@ def decode_application(
     key = ObjectKey(metadata.get("namespace") or default_namespace, metadata.get("name") or "")
     if "metadata" not in cleaned:
         report.fault("metadata", "is required", fatal=True)
-    label = f"{KIND} {key} ({origin})"
+    label = f"{KIND} {key}{origin.in_brackets}"
     problems = [
         Problem(
             Reason.SETTINGS_INVALID,

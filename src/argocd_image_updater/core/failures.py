@@ -51,12 +51,12 @@ def failures_of(decisions: Iterable[Decision], problems: Iterable[Problem]) -> t
                 decision.resource,
                 decision.application,
                 decision.reason,
-                _without_place(decision.message, decision.application),
+                without_place(decision.message, decision.application),
             )
             found.setdefault(about, []).append(decision.alias or decision.image)
     for problem in problems:
         if not problem.quiet:
-            message = _without_place(problem.message, problem.application)
+            message = without_place(problem.message, problem.application)
             about = Failure(problem.resource, problem.application, problem.reason, message)
             found.setdefault(about, []).extend(filter(None, (problem.alias or problem.image,)))
     return tuple(
@@ -64,6 +64,6 @@ def failures_of(decisions: Iterable[Decision], problems: Iterable[Problem]) -> t
     )
 
 
-def _without_place(message: str, application: ObjectKey | None) -> str:
+def without_place(message: str, application: ObjectKey | None) -> str:
     """Return a message without the Application in front, which is told beside it."""
     return message.removeprefix(f"Application {application}: ")

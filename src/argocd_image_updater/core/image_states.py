@@ -11,7 +11,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from argocd_image_updater.core.bounded_text import plain
-from argocd_image_updater.core.failures import is_failure
+from argocd_image_updater.core.failures import is_failure, without_place
 from argocd_image_updater.core.instants import is_instant
 from argocd_image_updater.core.reasons import OUTCOME_OF, Outcome
 
@@ -65,7 +65,7 @@ def image_states(
 
 def _of_decision(decision: Decision) -> tuple[int, dict[str, Any]]:
     rank = _FAILED if is_failure(decision) else _RANKS[decision.outcome]
-    message = "" if rank in _SPEAK_FOR_THEMSELVES else decision.message
+    message = without_place(decision.message, decision.application)
     return rank, _entry(
         application=decision.application.name,
         image=plain(decision.image, _NAME_LIMIT),
@@ -73,7 +73,7 @@ def _of_decision(decision: Decision) -> tuple[int, dict[str, Any]]:
         current=_tag(decision.current),
         chosen=_tag(decision.chosen),
         reason=str(decision.reason),
-        message=plain(message, _MESSAGE_LIMIT),
+        message="" if rank in _SPEAK_FOR_THEMSELVES else plain(message, _MESSAGE_LIMIT),
     )
 
 
@@ -84,7 +84,7 @@ def _of_problem(problem: Problem) -> tuple[int, dict[str, Any]]:
         image=plain(problem.image, _NAME_LIMIT),
         alias=plain(problem.alias, _NAME_LIMIT),
         reason=str(problem.reason),
-        message=plain(problem.message, _MESSAGE_LIMIT),
+        message=plain(without_place(problem.message, problem.application), _MESSAGE_LIMIT),
     )
 
 

@@ -17,6 +17,7 @@ from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.resource_schema import PROVIDERS, SPEC
 from argocd_image_updater.core.schema import Block, Number, Report, Text, check
 from argocd_image_updater.core.settings import CosignKey, Problem
+from argocd_image_updater.errors import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -172,24 +173,43 @@ def decode_resource(
     report = Report()
     # A status in a manifest is never used: whatever stands there is nobody's fault.
     body = {name: value for name, value in document.items() if name != "status"}
+    body, named = _without_named_namespace(body)
     cleaned = check(_OBJECT, body, "", report=report)
     metadata = (cleaned or {}).get("metadata") or {}
     key = ObjectKey(metadata.get("namespace") or default_namespace, metadata.get("name") or "")
     if cleaned and not report.is_fatal and "spec" not in cleaned:
         report.fault("spec", "is missing: the resource selects nothing", fatal=True)
+    if named not in {"", key.namespace}:
+        report.warnings.append(
+            f"spec.namespace {shorten(named, 80)} has no effect: the Applications are those of "
+            f"namespace {key.namespace}"
+        )
+    label = f"{KIND} {key}{origin.in_brackets}"
     problems = [
         Problem(
             Reason.SETTINGS_INVALID,
-            f"{KIND} {key} ({origin}): {fault.path or 'document'}: {fault.message}",
+            f"{label}: {fault.path or 'document'}: {fault.message}",
             resource=key,
             field_path=fault.path,
         )
         for fault in report.faults
     ]
-    warnings = [f"{KIND} {key} ({origin}): {text}" for text in report.warnings]
+    warnings = [f"{label}: {text}" for text in report.warnings]
     if report.is_fatal:
         return None, problems, warnings
     return _resource(cleaned, key, origin=origin), problems, warnings
+
+
+def _without_named_namespace(body: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return the document without ``spec.namespace``, and that.
+
+    COMPAT: the first definition asked for it, and where that is still installed it must stay.
+    """
+    spec = body.get("spec")
+    if not isinstance(spec, dict) or not isinstance(spec.get("namespace"), str):
+        return body, ""
+    rest = {name: value for name, value in spec.items() if name != "namespace"}
+    return {**body, "spec": rest}, spec["namespace"]
 
 
 def _resource(cleaned: Mapping[str, Any], key: ObjectKey, *, origin: Origin) -> Resource:

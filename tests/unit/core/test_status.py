@@ -370,3 +370,10 @@ def test_every_outcome_has_a_rank():
         "held",
         "error",
     }
+
+
+def test_the_message_of_an_image_does_not_repeat_its_application():
+    kept = a_decision(Reason.CONFLICT, message="Application argocd/web: kept by another")
+    odd = a_problem(application="odd", message="Application argocd/odd: no source")
+    status = after(a_report(kept, problems=[odd]))
+    assert [image["message"] for image in status["images"]] == ["no source", "kept by another"]
