@@ -163,9 +163,10 @@ class Authorizer:
     def _basic(self, subject: Subject) -> Grant:
         if is_complete(subject.credentials):
             return Grant(basic(subject.credentials))
+        lack = "are an identity token" if subject.credentials.identity_token else "have none"
         message = (
             f"registry {subject.api.host} wants a user and a password, but the credentials from "
-            f"{subject.credentials.source} have none; set `credentials` or a pull secret"
+            f"{subject.credentials.source} {lack}; set `credentials` or a pull secret"
         )
         return Grant(withheld=Failure(FailureKind.DENIED, message))
 

@@ -32,11 +32,15 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """User and password for one registry; ``source`` names where they came from, never a value."""
+    """User and password for one registry; ``source`` names where they came from, never a value.
+
+    identity_token: in their place, a refresh token for the registry's token service.
+    """
 
     username: str = ""
     password: str = ""
     source: str = "anonymous"
+    identity_token: str = ""
 
     def __repr__(self) -> str:
         return f"Credentials(source={self.source!r})"

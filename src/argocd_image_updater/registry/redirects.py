@@ -2,7 +2,8 @@
 
 Rules: at most `MAX_REDIRECTS` hops; only http and https; the ``Authorization`` header goes on only
 to the same scheme, host and port, because blobs are often redirected to a foreign object store;
-``Accept`` is kept. The answer carries the URL where it was found.
+``Accept`` is kept; a form is sent to one place only, so its redirect is the answer. The answer
+carries the URL where it was found.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ async def follow_redirects(
     for _ in range(MAX_REDIRECTS + 1):
         response = await exchange(request)
         location = response.header("Location") if response.status in _REDIRECTS else ""
-        if not location:
+        if not location or request.form:
             return response
         request = _next_request(request, location)
     raise TransportError(

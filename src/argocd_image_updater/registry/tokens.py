@@ -1,19 +1,20 @@
 """The token service of a registry: one request for a short-lived Bearer token, kept while it lives.
 
 Rules: 1. ``GET`` of the realm with its own query plus ``service``, ``scope`` and, with credentials,
-``account`` and Basic authentication; 2. credentials go to a realm only where the registry's own
+``account`` and Basic authentication; with an identity token ``POST`` of the form that trades a
+refresh token for an access token; 2. credentials go to a realm only where the registry's own
 transport is matched: HTTPS if the registry is HTTPS, and a plain HTTP realm only on the registry's
 host or on this machine; 3. a token is kept per realm, service, scope and credentials until shortly
 before it expires, and equal requests under way are joined; 4. a refusal of the service is a refusal
 of the credentials, everything else wrong with it is an outage, remembered for seconds: never a
 statement about the image.
-Source: the token authentication specification of the CNCF Distribution project.
+Source: the token and OAuth2 authentication specifications of the CNCF Distribution project.
 """
 
 from __future__ import annotations
 
 from base64 import b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -42,6 +43,9 @@ MAX_ANSWER_BYTES = 1_048_576
 TOTAL_S = 15.0  # of one request to the service
 MAX_OUTAGES = 1_000
 OUTAGE_S = 5.0  # for which a service that failed is not asked again
+
+# Who asks, as OAuth2 wants to be told; no service makes anything depend on it.
+CLIENT_ID = "argocd-image-updater"
 
 _KINDS_KEPT = frozenset({FailureKind.DENIED, FailureKind.RATE_LIMITED, FailureKind.CONFIG})
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -93,13 +97,7 @@ class TokenService:
         return await self._flights.run((key, api.tls), lambda: self._fetch(key, api.tls))
 
     async def _fetch(self, key: TokenKey, tls: TlsSettings) -> str | Failure:
-        request = Request(
-            url=_token_url(key),
-            max_bytes=MAX_ANSWER_BYTES,
-            authorization=basic(key.credentials) if is_complete(key.credentials) else "",
-            tls=tls,
-            total_s=TOTAL_S,
-        )
+        request = _token_request(key, tls)
         subject = f"token service {safe_url(key.realm)}"
         response = await self._traffic.send(request, host=_host(key.realm))
         result: str | Failure
@@ -185,6 +183,21 @@ def check_realm(realm: str, api: Api) -> Failure | None:
     )
 
 
+def _token_request(key: TokenKey, tls: TlsSettings) -> Request:
+    request = Request(url=_token_url(key), max_bytes=MAX_ANSWER_BYTES, tls=tls, total_s=TOTAL_S)
+    if not key.credentials.identity_token:
+        header = basic(key.credentials) if is_complete(key.credentials) else ""
+        return replace(request, authorization=header)
+    form = (
+        ("grant_type", "refresh_token"),
+        ("service", key.service),
+        ("client_id", CLIENT_ID),
+        ("scope", key.scope),
+        ("refresh_token", key.credentials.identity_token),
+    )
+    return replace(request, url=_realm_url(key.realm), method="POST", form=form)
+
+
 def _token_url(key: TokenKey) -> str:
     parameters = []
     if key.service:
@@ -192,8 +205,13 @@ def _token_url(key: TokenKey) -> str:
     parameters.append(("scope", key.scope))
     if is_complete(key.credentials):
         parameters.append(("account", key.credentials.username))
-    url = urlsplit(key.realm)
-    query = "&".join(part for part in (url.query, urlencode(parameters)) if part)
+    return _realm_url(key.realm, urlencode(parameters))
+
+
+def _realm_url(realm: str, query: str = "") -> str:
+    """Return the URL of a realm with a query behind its own, without a user."""
+    url = urlsplit(realm)
+    query = "&".join(part for part in (url.query, query) if part)
     return urlunsplit((url.scheme, url.netloc.rpartition("@")[2], url.path, query, ""))
 
 

@@ -14,7 +14,7 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from importlib import metadata
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.errors import RemoteError, shorten
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 MAX_ERROR_BODY_BYTES = 65_536  # an error text is read only to explain
 MAX_HEADER_BYTES = 32_768  # one header line; long Link and Location headers are legitimate
 MIN_SECRET_BYTES = 4  # shorter ones would only blot out words
+SECRET_FIELDS = frozenset(("access_token", "refresh_token"))  # of a form (RFC 6749)
 IDLE_CONNECTION_S = 90.0
 MAX_OPEN_CONNECTIONS = 200  # of the process; each host has its own, lower limit above this layer
 _FIRST_ERROR_STATUS = 400
@@ -50,13 +51,17 @@ DEADLINES = Deadlines()
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. url: absolute; escapes in it stay as they are. accept: a header line each."""
+    """One request. url: absolute; escapes in it stay as they are. accept: a header line each.
+
+    form: fields of a form that is sent as the body; it may hold tokens.
+    """
 
     url: str
     max_bytes: int
     method: str = "GET"
     accept: tuple[str, ...] = ()
     authorization: str = ""
+    form: tuple[tuple[str, str], ...] = ()
     tls: TlsSettings = VERIFIED
     total_s: float = 0.0  # 0 = the deadline of the transport
 
@@ -165,6 +170,7 @@ class Transport:
             request.method,
             url,
             headers=_headers(request) + ([] if encrypted else proxy_headers),
+            data=urlencode(request.form).encode() if request.form else None,
             allow_redirects=False,
             ssl=tls_context(request.tls) if encrypted else True,
             timeout=self._timeout(request),
@@ -178,8 +184,8 @@ class Transport:
                 limit_bytes=MAX_ERROR_BODY_BYTES if failed else request.max_bytes,
                 truncate=failed,
             )
-            if failed and request.authorization:
-                body = _without_secrets(body, request.authorization)
+            if failed:
+                body = _without_secrets(body, request)
             return Response(answer.status, request.url, answer.headers, body)
 
     def _open(self) -> aiohttp.ClientSession:
@@ -232,15 +238,18 @@ def _headers(request: Request) -> list[tuple[str, str]]:
     headers = [("Accept", media_type) for media_type in request.accept]
     if request.authorization:
         headers.append(("Authorization", request.authorization))
+    if request.form:
+        headers.append(("Content-Type", "application/x-www-form-urlencoded"))
     return headers
 
 
-def _without_secrets(body: bytes, authorization: str) -> bytes:
+def _without_secrets(body: bytes, request: Request) -> bytes:
     """Hide what we sent from an error text, which ends up in messages: some servers repeat it."""
-    scheme, _, value = authorization.partition(" ")
+    scheme, _, value = request.authorization.partition(" ")
     secrets = [value.encode()]
     if scheme == "Basic":
         secrets.append(b64decode(value).partition(b":")[2])
+    secrets += (text.encode() for name, text in request.form if name in SECRET_FIELDS)
     for secret in secrets:
         if len(secret) >= MIN_SECRET_BYTES:
             body = body.replace(secret, b"[hidden]")

@@ -1,13 +1,17 @@
 """Realms that may be asked, and how long a token is kept."""
 
+from dataclasses import replace
+
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.registry.api import parse_api
-from argocd_image_updater.registry.endpoint import ANONYMOUS, Endpoint
+from argocd_image_updater.registry.endpoint import ANONYMOUS, Credentials, Endpoint
 from argocd_image_updater.registry.timing import Timing
 from argocd_image_updater.registry.tokens import TokenKey, TokenService, basic, check_realm
 from argocd_image_updater.registry.traffic import Traffic
+from argocd_image_updater.registry.transport import Response
 from registries.identities import pair
 
 HTTPS, HTTP = "https://reg.test", "http://reg.test:5000"
@@ -109,3 +113,35 @@ def test_only_the_token_that_was_refused_is_dropped():
 
 def test_basic_is_written_in_utf8():
     assert basic(pair("ü", "pä:ß")) == "Basic w7w6cMOkOsOf"
+
+
+class Recorder:
+    """A transport that gives one answer and keeps what it was asked."""
+
+    def __init__(self, body):
+        self.requests = []
+        self._body = body
+
+    async def exchange(self, request):
+        self.requests.append(request)
+        return Response(200, request.url, CIMultiDictProxy(CIMultiDict()), self._body)
+
+
+async def test_an_identity_token_is_traded_by_a_form_and_never_stands_in_a_url():
+    transport = Recorder(b'{"access_token": "A", "expires_in": 300}')
+    service = TokenService(Traffic(transport))
+    credentials = Credentials(source="a test", identity_token="r3fresh")
+    key = replace(KEY, realm="https://u@auth.test/oauth2/token?a=b", credentials=credentials)
+    api = parse_api(Endpoint(name="r", prefix="r", api_url=HTTPS))
+    assert await service.fetch(key, api) == "A"
+    [request] = transport.requests
+    assert (request.method, request.url) == ("POST", "https://auth.test/oauth2/token?a=b")
+    assert request.authorization == ""
+    assert dict(request.form) == {
+        "grant_type": "refresh_token",
+        "service": "s",
+        "client_id": "argocd-image-updater",
+        "scope": "repository:a:pull",
+        "refresh_token": "r3fresh",
+    }
+    assert "r3fresh" not in repr(request) + repr(credentials)

@@ -6,6 +6,7 @@ from yarl import URL
 
 from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.registry.proxies import read_proxies
+from argocd_image_updater.registry.redirects import follow_redirects
 from argocd_image_updater.registry.tls import TlsSettings, tls_context
 from argocd_image_updater.registry.transport import (
     Request,
@@ -83,3 +84,29 @@ def test_texts_show_neither_user_nor_query():
 def test_a_context_is_made_once_for_equal_settings():
     assert tls_context(TlsSettings()) is tls_context(TlsSettings())
     assert tls_context(TlsSettings(insecure=True)).check_hostname is False
+
+
+FORM = (("grant_type", "refresh_token"), ("refresh_token", "s3cret & more"))
+
+
+async def test_a_form_is_sent_as_a_body_and_its_tokens_are_hidden_from_the_refusal():
+    refusal = answer(b"no: s3cret & more", status="400 Bad Request")
+    async with RawServer({"/token": refusal}) as server:
+        transport = Transport()
+        url = f"http://127.0.0.1:{server.port}/token"
+        response = await transport.exchange(Request(url, 100, method="POST", form=FORM))
+        await transport.aclose()
+    assert response.body == b"no: [hidden]"
+    assert "Content-Type: application/x-www-form-urlencoded" in server.requests[0]
+
+
+async def test_a_form_goes_to_one_place_only():
+    elsewhere = answer(status="307 Temporary Redirect", headers=("Location: /elsewhere",))
+    async with RawServer({"/token": elsewhere}) as server:
+        transport = Transport()
+        url = f"http://127.0.0.1:{server.port}/token"
+        request = Request(url, 100, method="POST", form=FORM)
+        response = await follow_redirects(transport.exchange, request)
+        await transport.aclose()
+    assert response.status == 307
+    assert len(server.requests) == 1
