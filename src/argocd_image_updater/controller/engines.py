@@ -74,10 +74,14 @@ class EngineOptions:
 def _not_counted(_exchange: Exchange) -> None: ...
 
 
+def _anybody() -> None: ...
+
+
 class Engines:
     """An asynchronous context manager; the engines exist while it is entered.
 
-    observe: called for each request to a registry, for metrics.
+    observe: called for each request to a registry, for metrics. check_turn: called right before
+    each push; raises where this process may not.
     """
 
     def __init__(
@@ -86,8 +90,10 @@ class Engines:
         *,
         secrets: ReadsSecrets,
         observe: Callable[[Exchange], None] = _not_counted,
+        check_turn: Callable[[], None] = _anybody,
     ) -> None:
         self._options = options
+        self._check_turn = check_turn
         self._secrets = secrets
         self._observe = observe
         self._exchanges: Counter[str] = Counter()
@@ -169,6 +175,7 @@ class Engines:
             secrets=self._secrets,
             random=random.random,
             controller_namespace=options.argocd_namespace,
+            check_turn=self._check_turn,
         )
 
     def _close_store(self) -> None:

@@ -97,6 +97,8 @@ class AccessBook:
 
     def begin_cycle(self) -> None:
         """Forget tips and credentials; mirrors stay."""
+        for task in self._accesses.values():
+            task.cancel()  # left by a cycle that was cut off; where it has ended, nothing
         self._accesses = {}
         self._shared = {}
 

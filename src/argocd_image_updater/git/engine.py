@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 REPOSITORIES_AT_ONCE = 32
 
 
+def _anybody() -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Tip:
     """The newest commit of a branch; branch is its full name."""
@@ -65,7 +68,10 @@ class _Start:
 
 
 class GitEngine:
-    """Reads from and writes to Git repositories; safe for many tasks of one event loop."""
+    """Reads from and writes to Git repositories; safe for many tasks of one event loop.
+
+    check_turn: called right before each push; an UpdaterError from it is why nothing is pushed.
+    """
 
     def __init__(
         self,
@@ -77,8 +83,10 @@ class GitEngine:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now: Callable[[], float] = time.time,
         exchange: TokenExchange | None = None,
+        check_turn: Callable[[], None] = _anybody,
     ) -> None:
         self._settings = settings
+        self._check_turn = check_turn
         self._identity = checked_identity(
             settings.user_name, settings.user_email, sign_off=settings.sign_off
         )
@@ -233,6 +241,7 @@ class GitEngine:
         self.statistics.pushes += 1
         try:
             await self._store.add(access, series.objects)
+            self._check_turn()
             answer = await push_commit(
                 self._runner,
                 access.connection,

@@ -33,7 +33,7 @@ from argocd_image_updater.kube.timing import Backoff
 from argocd_image_updater.writers.result import WriteStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from argocd_image_updater.core.application import Application
     from argocd_image_updater.core.plan import ApplicationPlan
@@ -82,9 +82,16 @@ class WriteEnd:
 
 
 async def write_application(
-    client: KubeClient, plan: ApplicationPlan, *, found: Found, memory: WriteMemory
+    client: KubeClient,
+    plan: ApplicationPlan,
+    *,
+    found: Found,
+    memory: WriteMemory,
+    check_turn: Callable[[], None],
 ) -> WriteEnd:
     """Bring a plan into the cluster; found: what is known of the object.
+
+    check_turn: called right before each request that writes; what it raises ends this.
 
     Raises:
         ConflictError: somebody changed what the plan rests on.
@@ -92,7 +99,7 @@ async def write_application(
         RemoteError, DeniedError: the API server refuses it.
     """
     start = found if found.application.resource_version else None
-    return await _Write(client, plan, memory).run(start)
+    return await _Write(client, plan, memory, check_turn=check_turn).run(start)
 
 
 class _Refused(ConflictError):
@@ -102,7 +109,15 @@ class _Refused(ConflictError):
 class _Write:
     """The attempts for one Application."""
 
-    def __init__(self, client: KubeClient, plan: ApplicationPlan, memory: WriteMemory) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        plan: ApplicationPlan,
+        memory: WriteMemory,
+        *,
+        check_turn: Callable[[], None],
+    ) -> None:
+        self._check_turn = check_turn
         self._client = client
         self._plan = plan
         self._memory = memory
@@ -156,6 +171,7 @@ class _Write:
         return patch_of(self._plan, found.application, ours=ours)
 
     async def _send(self, patch: Patch, found: Found) -> Mapping[str, Any]:
+        self._check_turn()
         try:
             return await self._client.patch_version(
                 APPLICATIONS,

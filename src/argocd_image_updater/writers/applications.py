@@ -32,7 +32,7 @@ from argocd_image_updater.writers.result import WriteReport, WriteResult, WriteS
 from argocd_image_updater.writers.write_memory import WriteMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from argocd_image_updater.core.application import ObjectKey
     from argocd_image_updater.core.plan import ApplicationPlan
@@ -46,10 +46,14 @@ MOST_UNANSWERED = OPEN_WRITES
 _End = tuple[WriteResult, PatchRecord | None]
 
 
+def _anybody() -> None: ...
+
+
 class ApplicationWriter:
     """Keep one for the life of the process: it remembers what it has written.
 
     store: follows the Applications, and so mostly knows of an edit before it is in the way.
+    check_turn: called right before each request; raises where this process may not write.
     """
 
     def __init__(
@@ -59,18 +63,20 @@ class ApplicationWriter:
         store: ClusterStore | None = None,
         open_writes: int = OPEN_WRITES,
         memory: WriteMemory | None = None,
+        check_turn: Callable[[], None] = _anybody,
     ) -> None:
         self._client = client
         self._store = store
         self._open_writes = open_writes
         self._memory = memory or WriteMemory()
+        self._check_turn = check_turn
 
     async def __call__(self, plans: Sequence[ApplicationPlan], *, dry_run: bool) -> WriteReport:
         """Write all plans, or tell what would be written; results in the order of the plans."""
         if dry_run:
             ends = {id(plan): _told(plan) for plan in plans}
         else:
-            run = _Run(self._client, self._store, self._memory)
+            run = _Run(self._client, self._store, self._memory, check_turn=self._check_turn)
             ends = await run.write(plans, at_once=self._open_writes)
         found = [ends[id(plan)] for plan in plans]
         return WriteReport(
@@ -82,10 +88,18 @@ class ApplicationWriter:
 class _Run:
     """The writes of one cycle. Plans for one Application go one after the other."""
 
-    def __init__(self, client: KubeClient, store: ClusterStore | None, memory: WriteMemory) -> None:
+    def __init__(
+        self,
+        client: KubeClient,
+        store: ClusterStore | None,
+        memory: WriteMemory,
+        *,
+        check_turn: Callable[[], None],
+    ) -> None:
         self._client = client
         self._store = store
         self._memory = memory
+        self._check_turn = check_turn
         self._ends: dict[int, _End] = {}
         self._unanswered = 0  # in a row
 
@@ -125,7 +139,13 @@ class _Run:
             message = "the API server stopped answering; the next cycle tries again"
             return WriteEnd(WriteStatus.FAILED, message=message, reason=Reason.WRITE_FAILED)
         try:
-            end = await write_application(self._client, plan, found=found, memory=self._memory)
+            end = await write_application(
+                self._client,
+                plan,
+                found=found,
+                memory=self._memory,
+                check_turn=self._check_turn,
+            )
         except ServerAway as error:
             self._unanswered += 1
             return _failed(Reason.WRITE_FAILED, error)

@@ -37,7 +37,14 @@ def make_engine(tmp_path):
     engines = []
 
     def make(
-        *, state=None, secrets=(), ca_file=None, sleep=_no_sleep, random=lambda: 0.5, **settings
+        *,
+        state=None,
+        secrets=(),
+        ca_file=None,
+        sleep=_no_sleep,
+        random=lambda: 0.5,
+        check_turn=lambda: None,
+        **settings,
     ):
         folder = Path(state) if state else tmp_path / f"state{len(engines)}"
         options = {"allow_local": True, "timeout_s": 30, "trust": Trust(bundle=ca_file)}
@@ -48,6 +55,7 @@ def make_engine(tmp_path):
             controller_namespace="argocd",
             sleep=sleep,
             now=lambda: 1_700_000_000,
+            check_turn=check_turn,
         )
         engines.append(engine)
         return engine

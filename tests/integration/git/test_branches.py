@@ -6,6 +6,7 @@ import pytest
 
 from argocd_image_updater.core.facts import Failure, FailureKind
 from argocd_image_updater.core.reasons import Reason
+from argocd_image_updater.errors import ConflictError
 from argocd_image_updater.git.engine import Tip
 from integration.git.scenes import batch, errors, local_key, planned, statuses, written
 from servers.git_server import bare_repository, commit_files, file_at, git, log, tip, write_hook
@@ -240,3 +241,15 @@ async def test_a_repository_with_sha256_works(tmp_path, make_engine):
     assert statuses(result) == ["pushed"], errors(result)
     assert file_at(path, "values.yaml") == b"tag: 1.1.0\n"
     git("-C", path, "fsck", "--strict")
+
+
+async def test_nothing_is_pushed_by_who_has_no_right_to_it_any_more(repository, make_engine):
+    def check_turn():
+        raise ConflictError("somebody else works now")
+
+    result = await make_engine(check_turn=check_turn).push(
+        batch(local_key(repository), planned("values.yaml", b"1.0", b"1.1"))
+    )
+    assert statuses(result) == ["failed"]
+    assert errors(result) == ["somebody else works now"]
+    assert log(repository) == ["Begin"]

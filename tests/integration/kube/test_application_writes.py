@@ -12,6 +12,7 @@ from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.kube.answers import VersionMoved
 from argocd_image_updater.kube.client import Limits
 from argocd_image_updater.kube.kinds import APPLICATIONS
+from argocd_image_updater.kube.shard_leases import LeaseLost
 from argocd_image_updater.writers.applications import MOST_UNANSWERED, ApplicationWriter
 from argocd_image_updater.writers.result import WriteStatus
 from clusters.fault_front import FaultFront, status
@@ -398,6 +399,23 @@ async def test_a_missing_right_is_named_and_others_are_written(api, connect, sto
     assert (result.status, result.reason) == (WriteStatus.FAILED, Reason.WRITE_FAILED)
     assert 'cannot patch resource "applications"' in result.message
     assert "Role" in result.message
+
+
+async def test_the_right_to_write_is_asked_for_before_each_request(api, connect, store, namespace):
+    plans = [plan_for(store(one_chart(), name=name)) for name in ("web", "other")]
+    asked = iter([True])
+
+    def check_turn():
+        if not next(asked, False):
+            raise LeaseLost("somebody else works now")
+
+    client = await connect()
+    api.forget_requests()
+    writer = ApplicationWriter(client, open_writes=1, check_turn=check_turn)
+    first, second = (await write(client, *plans, writer=writer)).results
+    assert first.status is WriteStatus.WRITTEN
+    assert (second.status, second.message) == (WriteStatus.FAILED, "somebody else works now")
+    assert api.request_counts("admin")["patch", "applications"] == 1
 
 
 async def test_a_value_that_somebody_puts_back_is_written_again_with_a_warning(

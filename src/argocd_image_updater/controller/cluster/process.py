@@ -34,7 +34,7 @@ from argocd_image_updater.kube.lease_record import lease_name
 from argocd_image_updater.kube.leases import new_identity
 from argocd_image_updater.kube.secrets import ClusterSecrets
 from argocd_image_updater.kube.shard_leases import LeaseLost, ShardLeases
-from argocd_image_updater.kube.shard_reports import ShardReports
+from argocd_image_updater.kube.shard_reports import RECENT_S, ShardReports
 from argocd_image_updater.kube.status import StatusWriter
 from argocd_image_updater.kube.store import ClusterStore
 from argocd_image_updater.registry.proxies import read_proxies
@@ -53,6 +53,7 @@ _LOG = logging.getLogger(__name__)
 _Result = TypeVar("_Result")
 # Every namespace has answered, or failed, within this time; the others go on without it.
 FIRST_READ_S = 60.0
+STANDBY = "standby"
 
 
 class Stops(Protocol):
@@ -142,8 +143,21 @@ class Controller:
             self._note_share(WHOLE)
             return await self._work(Always(), stop)
         identity, namespace, shards = new_identity(), self._namespaces.lease, self._options.shards
-        leases = ShardLeases(self._client, namespace=namespace, identity=identity, shards=shards)
-        reports = ShardReports(self._client, namespace=namespace, identity=identity, shards=shards)
+        leases = ShardLeases(
+            self._client,
+            namespace=namespace,
+            identity=identity,
+            shards=shards,
+            hindered=self._note_hindrance,
+        )
+        reports = ShardReports(
+            self._client,
+            namespace=namespace,
+            identity=identity,
+            shards=shards,
+            # Each shard has its own rhythm: one new tag reaches all of them within this time.
+            recent_s=RECENT_S + max(0.0, self._options.interval_s),
+        )
         async with leases, reports:
             if not await _reached(leases.wait_held(), stop.event):
                 return None
@@ -169,7 +183,9 @@ class Controller:
             store=self._store,
             secrets=ClusterSecrets(self._client),
             files=self._files,
-            write_applications=ApplicationWriter(self._client, store=self._store),
+            write_applications=ApplicationWriter(
+                self._client, store=self._store, check_turn=turns.check
+            ),
             turns=turns,
             observe=self._metrics.observe_registry,
         )
@@ -216,15 +232,20 @@ class Controller:
         self._metrics.set_leader(lease_name(STATUS_SHARD), is_leader=share.writes_status)
         self._metrics.set_shards(len(share.held))
 
+    def _note_hindrance(self, problem: str) -> None:
+        """Tell probes why a replica without work cannot get any."""
+        if not self._readiness.leads:
+            self._readiness.role = f"{STANDBY}: {problem}" if problem else STANDBY
+
     def _ready(self) -> None:
         self._readiness.is_warm = True
 
 
 def _role(share: Share) -> str:
     if share.shards == 1:
-        return "leader" if share.held else "standby"
+        return "leader" if share.held else STANDBY
     shards = ", ".join(map(str, sorted(share.held)))
-    return f"working on shard {shards} of {share.shards}" if shards else "standby"
+    return f"working on shard {shards} of {share.shards}" if shards else STANDBY
 
 
 async def _one_pass(loop: Loop) -> CycleReport | None:

@@ -35,8 +35,16 @@ class CycleSecrets:
 
     def begin_cycle(self) -> None:
         """Forget everything."""
+        self._cancel_open()
         self._secrets.clear()
         self._lists.clear()
+
+    def _cancel_open(self) -> None:
+        """End what a cycle left that was cut off."""
+        for secret in self._secrets.values():
+            secret.cancel()
+        for listed in self._lists.values():
+            listed.cancel()
 
     async def read(self, key: ObjectKey) -> Secret | None:
         """Return a Secret, None where there is none."""

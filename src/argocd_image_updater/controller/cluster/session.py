@@ -84,7 +84,12 @@ class ClusterSession:
         self._turns = turns
         self.applications: Mapping[ObjectKey, Application] = {}
         self._trust_folder = options.state_dir / "trust"
-        self._engines = Engines(self._engine_options(), secrets=self._secrets, observe=observe)
+        self._engines = Engines(
+            self._engine_options(),
+            secrets=self._secrets,
+            observe=observe,
+            check_turn=turns.check,
+        )
 
     async def __aenter__(self) -> Self:
         await self._engines.__aenter__()
@@ -97,6 +102,7 @@ class ClusterSession:
         trace: TracebackType | None,
     ) -> None:
         await self._engines.__aexit__(kind, error, trace)
+        self._secrets.begin_cycle()
 
     async def run_cycle(self, due: Collection[ObjectKey]) -> CycleReport:
         """Work on the resources that are due; every one of them is in the report.
