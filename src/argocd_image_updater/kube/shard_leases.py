@@ -71,6 +71,7 @@ class ShardLeases:
         self.lost = asyncio.Event()
         self.loss = ""
         self._problem = ""
+        self._told_holder = ""
         self._times = times
         self._timing = timing
         self._board = LeaseBoard(client, namespace=namespace, retry_s=times.retry_s, timing=timing)
@@ -251,6 +252,7 @@ class ShardLeases:
                 self._board.put(await self._writer.ask(view.seen[step.shard].record))
                 return 0.0
             case Rest():
+                self._tell_holder(view)
                 return step.wait_s
 
     async def _take(self, shard: int) -> None:
@@ -349,6 +351,20 @@ class ShardLeases:
         if problem != self._problem:
             _LOG.error("no Lease can be taken: %s", problem)
         self._problem = problem
+
+    def _tell_holder(self, view: View) -> None:
+        """Say once whom a replica without work waits for."""
+        holder = "" if view.held else self.holder_of(STATUS_SHARD)
+        if holder and holder != self._told_holder:
+            seen = view.seen[STATUS_SHARD].record
+            _LOG.info(
+                "waiting for Lease %s, which %s holds; it is free when that one gives it back or "
+                "is silent for %g s",
+                seen.name,
+                holder,
+                seen.duration_s,
+            )
+        self._told_holder = holder
 
     def _tell(self, record: LeaseRecord, what: str) -> None:
         """Record an event, in the background: nobody waits for it."""
