@@ -15,9 +15,9 @@ CONTROLLERS = (
 
 
 class ControllerManager:
-    """Use as a context manager, inside that of the API server."""
+    """Use as a context manager, inside that of the API server. flags: more, or other ones."""
 
-    def __init__(self, api, *, controllers=CONTROLLERS):
+    def __init__(self, api, *, controllers=CONTROLLERS, flags=()):
         program = find_program("kube-controller-manager")
         assert program, "kube-controller-manager is not here: make lab"
         self.folder = memory_folder("controllers-")
@@ -29,6 +29,7 @@ class ControllerManager:
                 f"--controllers={','.join(controllers)}",
                 "--secure-port=0",
                 f"--cert-dir={self.folder}",
+                *flags,
             ],
             log=self.folder / "kube-controller-manager.log",
             folder=self.folder,

@@ -113,6 +113,19 @@ class Objects:
                 raise AssertionError(f"{kind} {namespace}/{name} after {limit_s} s: {seen}")
             time.sleep(0.1)  # simpler than a watch, and short against what is waited for
 
+    def later_versions(self, document):
+        """Return the versions that an object has had since this one, as a watch tells them."""
+        kind = f"{document['apiVersion']}/{document['kind']}"
+        metadata = document["metadata"]
+        path = self._path_of(kind, metadata.get("namespace", ""))
+        path += f"?watch=true&timeoutSeconds=1&resourceVersion={metadata['resourceVersion']}"
+        path += f"&fieldSelector=metadata.name={metadata['name']}"
+        headers = {"Authorization": f"Bearer {self._token}", "Accept": "application/json"}
+        status, text = self._exchange("GET", path, data=None, headers=headers)
+        if status >= 400:
+            raise ApiError("GET", path, status=status, body=text)
+        return [json.loads(line)["object"] for line in text.splitlines()]
+
     def server_is_ready(self):
         """Whether the server says so; OSError where it does not answer."""
         headers = {"Authorization": f"Bearer {self._token}"}
