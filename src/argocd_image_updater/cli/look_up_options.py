@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from argocd_image_updater.core.reference import ImageReference
 
+_REFERENCES = "env:VARIABLE, ext:/path, pullsecret:namespace/name or secret:namespace/name#field"
 _KNOWN_SYSTEMS = frozenset({"linux", "windows"})
 _IGNORES_CONSTRAINT = frozenset({Strategy.NEWEST_BUILD, Strategy.ALPHABETICAL})
 
@@ -160,5 +161,6 @@ def _reference(text: str) -> str:
         try:
             parse_credential_reference(text)
         except ConfigError as error:
-            raise ConfigError(f"--credentials: the reference {error}", hint=error.hint) from None
+            hint = error.hint or f"e.g. {_REFERENCES}"
+            raise ConfigError(f"--credentials: the reference {error}", hint=hint) from None
     return text

@@ -24,7 +24,10 @@ def test_without_a_command_the_overview_is_printed(call, words):
     assert "Usage:\n  argocd-image-updater COMMAND" in out
 
 
-@pytest.mark.parametrize("command", ["run", "plan", "explain", "version", "completion", "help"])
+@pytest.mark.parametrize(
+    "command",
+    ["run", "plan", "explain", "test", "template", "version", "completion", "help"],
+)
 def test_the_help_of_a_command_names_every_flag_and_exit_code(call, command):
     page = call(command, "--help")
     assert page == call("help", command) == call("-h", command)
@@ -59,6 +62,12 @@ def test_an_unknown_command_gets_the_nearest_name_and_no_usage(call):
         ("run --once=maybe", 'invalid argument "maybe" for "--once": write true or false'),
         ("run --webhook-port=x", 'invalid argument "x" for "--webhook-port": write a whole'),
         ("run --max-concurrent-apps 0", '"0" for "--max-concurrent-apps": must be 1 or more'),
+        ("run --webhook-port 70000", '"70000" for "--webhook-port": must be at most 65535'),
+        ("run --shards 65", '"65" for "--shards": must be at most 64'),
+        ("run --max-concurrent-reconciles=-1", '"--max-concurrent-reconciles": must be 1 or more'),
+        ("test nginx --rate-limit=-1", '"-1" for "--rate-limit": must be 0 or more'),
+        ("test nginx --loglevel=loud", '"loud" for "--loglevel": must be one of trace'),
+        ("test nginx --logformat=json", "unknown flag: --logformat"),
         ("run --output yaml", '"yaml" for "--output": must be one of table, json'),
         ("run --logformat JSON", '"JSON" for "--logformat": must be one of text, json'),
         ("explain", "the argument APPLICATION is missing"),
@@ -81,6 +90,7 @@ def test_a_mistake_is_told_before_the_usage_with_exit_code_one(call, words, erro
         (["--once", "run"], "--once before the command needs its value"),
         (["--version"], 'did you mean the command "version"?'),
         (["--dry-run=true"], "--dry-run belongs to a command: run"),
+        (["--kubeconfig=x"], "--kubeconfig belongs to a command: run, test"),
         (["--intervall=5m"], "did you mean --interval?"),
     ],
 )
@@ -114,6 +124,20 @@ def test_every_flag_and_variable_of_a_deployment_is_accepted(call):
     code, _, err = call("run", *words)
     assert code == 1
     assert "no access to a Kubernetes cluster" in err
+
+
+@pytest.mark.parametrize("words", [["test"], ["test", "a", "b"], ["--loglevel=info", "test"]])
+def test_no_or_several_images_to_test_give_the_help_and_one(call, words):
+    code, out, err = call(*words)
+    assert code == 1
+    assert out == call("test", "--help")[1]
+    assert err == f"Error: test takes one IMAGE, not {len([w for w in words if len(w) == 1])}\n"
+
+
+def test_a_command_of_a_later_release_is_named_as_such(call):
+    code, out, err = call("webhook", "--webhook-port=8080")
+    assert (code, out) == (1, "")
+    assert err.startswith("Error: there is no command webhook yet: ")
 
 
 def test_version_prints_six_lines_and_short_prints_one(call):

@@ -10,11 +10,15 @@ import cli_reference
 from argocd_image_updater.cli.plan import render_plan
 from argocd_image_updater.cli.render.explain import explanation_document
 from argocd_image_updater.cli.render.json_report import report_document, to_text
+from argocd_image_updater.cli.render.look_up import look_up_document
 from argocd_image_updater.cli.render.table import render_report
 from argocd_image_updater.cli.render.terminal import Terminal
+from argocd_image_updater.core.choice import Choice
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.reference import ImageTag
-from unit.cli.reports import DIGEST, decision, full_report, report
+from argocd_image_updater.core.strategy import Candidate
+from argocd_image_updater.registry.endpoint import Endpoint
+from unit.cli.reports import DIGEST, SETTINGS, VERDICTS, decision, full_report, report
 
 DOCS = Path(cli_reference.PAGE).parent
 _NAMED = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
@@ -81,6 +85,15 @@ def test_every_member_of_an_explanation_is_documented():
     known = documented["Explanation"] | {f"images[].{name}" for name in documented["Images"]}
     known |= {f"problems[].{name}" for name in documented["Problems"]}
     assert set(members(document)) <= known
+
+
+def test_every_member_of_an_image_test_is_documented_and_no_other():
+    candidate = Candidate("1.1.0")
+    choice = Choice(candidate, None, frozenset(), {}, {}, lambda: VERDICTS)
+    endpoint = Endpoint("GitHub", "ghcr.io", "https://ghcr.io")
+    document = look_up_document(SETTINGS, choice, endpoint=endpoint, warnings=())
+    documented = sections((DOCS / "json-report.md").read_text())["Image test"]
+    assert set(members(document)) | {"chosen"} == documented
 
 
 @pytest.mark.parametrize("one_line", [True, False])

@@ -17,7 +17,14 @@ sys.exit(f"imported: {heavy}" if heavy else code)
 
 @pytest.mark.parametrize(
     "words",
-    [["version"], ["--help"], ["run", "--help"], ["completion", "bash"], ["help", "plan"]],
+    [
+        ["version"],
+        ["--help"],
+        ["run", "--help"],
+        ["test", "--help"],
+        ["completion", "bash"],
+        ["help", "plan"],
+    ],
     ids=" ".join,
 )
 def test_a_command_that_needs_no_engine_imports_none(words):

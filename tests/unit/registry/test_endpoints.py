@@ -1,5 +1,7 @@
 """Which endpoint serves an image."""
 
+from dataclasses import replace
+
 import pytest
 
 from argocd_image_updater.core.reference import parse_image
@@ -47,3 +49,13 @@ def test_a_name_outside_the_grammar_is_an_error_that_says_what_is_allowed():
 def test_official_images_of_docker_hub_are_below_library():
     image = parse_image("nginx")
     assert TABLE.repository_of(TABLE.lookup(image), image) == "library/nginx"
+
+
+@pytest.mark.parametrize("name", ["ghcr.io/team/app", "ghcr.io/a", "nginx", "own.example:5000/a"])
+def test_an_endpoint_stands_in_for_the_one_with_its_prefix_and_for_no_other(name):
+    image, others = parse_image(name), {"ghcr.io/team/app", "ghcr.io/a", "nginx", "own.example/b"}
+    endpoint = replace(TABLE.lookup(image), credentials="env:MINE")
+    table = TABLE.with_endpoint(endpoint)
+    assert table.lookup(image) == table.by_prefix(endpoint.prefix) == endpoint
+    for other in map(parse_image, others - {name}):
+        assert table.lookup(other) == TABLE.lookup(other)

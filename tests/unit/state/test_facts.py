@@ -127,3 +127,14 @@ def test_a_file_that_turns_out_to_be_damaged_stops_nothing_and_is_begun_anew(tmp
     assert store.read_tags("r", "").keys() == {"a"}
     assert store.take_trouble() == ""
     store.close()
+
+
+def test_a_store_in_memory_leaves_no_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = FactStore.in_memory()
+    image = TagMetadata(D1, 1)
+    store.write("r/app", tags={"1": D1}, images=[(D1, "", image)], checked_at_s=1)
+    assert store.read_tags("r/app", "")["1"].image == image
+    assert store.take_trouble() == ""
+    store.close()
+    assert list(tmp_path.iterdir()) == []
