@@ -106,7 +106,9 @@ async def run_cycle(
 
         return tell
 
-    resolutions = own_part(_due(_resolve_all(snapshot, context), due), share)
+    # Beside the event loop: patterns and Applications may be many, and a Lease must be renewed.
+    resolved = await asyncio.to_thread(_resolve_all, snapshot, context)
+    resolutions = own_part(_due(resolved, due), share)
     ownership = ownership_of(resolutions, share.shards)
     flips = Flips(services.history, snapshot, dry_run=settings.dry_run)
     snapshot = own_snapshot(_about(snapshot, due), share)
