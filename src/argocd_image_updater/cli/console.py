@@ -59,7 +59,9 @@ class Console:
             make_room_with(None)
 
 
-def open_console(options: LogWishes, environ: Mapping[str, str]) -> Console:
+def open_console(
+    options: LogWishes, environ: Mapping[str, str], *, log_filter: logging.Filter | None = None
+) -> Console:
     """Set up the log, tell the warnings about options, and return the streams."""
     console = Console(
         out=sys.stdout,
@@ -67,7 +69,10 @@ def open_console(options: LogWishes, environ: Mapping[str, str]) -> Console:
         out_terminal=detect_terminal(sys.stdout, environ),
         err_terminal=detect_terminal(sys.stderr, environ),
     )
-    set_up_logging(LogOptions(options.log_level, _log_form(options, console, environ)), sys.stderr)
+    form = _log_form(options, console, environ)
+    handler = set_up_logging(LogOptions(options.log_level, form), sys.stderr)
+    if log_filter is not None:
+        handler.addFilter(log_filter)
     for warning in options.warnings:
         _LOG.warning("%s", warning)
     return console

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 from argocd_image_updater.cli import exit_codes
 from argocd_image_updater.cli.console import open_console
 from argocd_image_updater.cli.durations import NS_PER_S
+from argocd_image_updater.cli.log_sources import NamesSource
 from argocd_image_updater.cli.report_log import ReportLog
 from argocd_image_updater.cli.starting import start_fields
 from argocd_image_updater.cli.stopping import stop_on_signals
+from argocd_image_updater.errors import RemoteError, UpdaterError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,12 +26,19 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 
+class ControllerEnded(UpdaterError):
+    """The controller could not start, or not go on: exit code 1, as Deployments know it."""
+
+
 def run_in_cluster(options: ClusterOptions, environ: Mapping[str, str]) -> int:
     """Be the controller until a signal, or for one pass; return the exit code."""
-    open_console(options.run, environ)
+    open_console(options.run, environ, log_filter=NamesSource())
     fields = start_fields(options.run, probe_address=options.health_probe_bind_address)
     _LOG.info("starting", extra=fields)
-    return asyncio.run(_run(options))
+    try:
+        return asyncio.run(_run(options))
+    except RemoteError as error:
+        raise ControllerEnded(str(error), hint=error.hint) from error
 
 
 async def _run(options: ClusterOptions) -> int:

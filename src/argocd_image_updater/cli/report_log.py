@@ -14,6 +14,7 @@ import re
 import time
 from typing import TYPE_CHECKING, Any
 
+from argocd_image_updater.cli.settings_log import log_settings
 from argocd_image_updater.core.reasons import Outcome
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class ReportLog:
     def __call__(self, report: CycleReport) -> None:
         """Write the lines of one cycle."""
         self._seen = set()
+        log_settings(report.decisions, lambda item: _fields(item.resource, item.application))
         told = {(d.application, d.alias, d.reason, d.message) for d in report.decisions}
         for warning in report.warnings:
             self._log(logging.WARNING, warning, _CONTROLLER)

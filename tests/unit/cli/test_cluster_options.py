@@ -4,11 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from argocd_image_updater.cli import places
+from argocd_image_updater.cli import exit_codes, places
 from argocd_image_updater.cli.cluster_options import parse_namespaces, read_cluster_options
-from argocd_image_updater.cli.controller import controller_options
+from argocd_image_updater.cli.controller import (
+    ControllerEnded,
+    controller_options,
+    run_in_cluster,
+)
 from argocd_image_updater.cli.starting import start_fields
-from argocd_image_updater.errors import ConfigError
+from argocd_image_updater.controller.cluster import process
+from argocd_image_updater.errors import ConfigError, RemoteError
 
 SECOND = 10**9
 
@@ -139,3 +144,13 @@ def test_the_first_line_has_the_fields_that_tools_look_for():
         "argocdNamespace": "cd",
     }
     assert "argocdNamespace" not in start_fields(options().run, probe_address="0")
+
+
+def test_whatever_keeps_the_controller_from_starting_ends_with_one(monkeypatch):
+    async def unreachable(*_, **__):
+        raise RemoteError("the API server is away", hint="start it")
+
+    monkeypatch.setattr(process, "run_controller", unreachable)
+    with pytest.raises(ControllerEnded, match="is away") as caught:
+        run_in_cluster(options(), {})
+    assert (exit_codes.of_error(caught.value), caught.value.hint) == (1, "start it")
