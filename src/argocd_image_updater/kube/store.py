@@ -141,6 +141,14 @@ class ClusterStore:
         ]
         return bool(scopes) and all(content.is_complete for content in scopes)
 
+    def unread(self, kind: Kind) -> tuple[Scope, ...]:
+        """Return where nothing is known of a kind, because it was never read."""
+        return tuple(
+            scope
+            for scope, content in self._contents.items()
+            if scope.kind == kind and not content.is_complete
+        )
+
     def snapshot(self) -> Snapshot:
         """Return what is known now; faults of scopes are among the problems."""
         found = [item for content in self._contents.values() for item in content.objects.values()]

@@ -30,6 +30,7 @@ from argocd_image_updater.core.shards import STATUS_SHARD, WHOLE
 from argocd_image_updater.kube.client import KubeClient
 from argocd_image_updater.kube.config import load_access, pod_namespace
 from argocd_image_updater.kube.events import EventWriter
+from argocd_image_updater.kube.kinds import IMAGE_UPDATERS
 from argocd_image_updater.kube.lease_record import lease_name
 from argocd_image_updater.kube.leases import new_identity
 from argocd_image_updater.kube.secrets import ClusterSecrets
@@ -197,7 +198,11 @@ class Controller:
             loop = self._loop(session, turns, statuses)
             if self._options.once:
                 await turns.settle()
-                return await stop.finish(_one_pass(loop))
+                unread = self._store.unread(IMAGE_UPDATERS)
+                for scope in unread:
+                    _LOG.error("%s: not read, so that its resources have no turn", scope)
+                report = await stop.finish(_one_pass(loop))
+                return None if unread else report  # a pass over what is not seen is none
             others = asyncio.create_task(statuses.follow_others(dry_run=self._options.dry_run))
             try:
                 await stop.finish(loop.run(stop.event))

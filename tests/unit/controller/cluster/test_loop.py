@@ -67,6 +67,7 @@ class World(Always):
     """Engines, outlets and turns: remembers the calls, and does what the test says in them."""
 
     def __init__(self):
+        super().__init__()
         self.cycles = []
         self.deleted_keys = []
         self.failures = []
