@@ -46,6 +46,13 @@ def running() -> Condition:
     return Condition(RECONCILING, is_true=True, reason="Reconciling", message="A check is running.")
 
 
+def waiting(shards: Sequence[int]) -> Condition:
+    """Return the condition of a check that other shards have not made their part of yet."""
+    names = plain(", ".join(map(str, shards)), _NAMES_LIMIT)
+    message = f"Nothing is known yet of the part that belongs to shard {names}."
+    return Condition(RECONCILING, is_true=True, reason="Reconciling", message=message)
+
+
 def idle() -> Condition:
     """Return the condition of a cycle that is over."""
     message = "The last check is done; waiting for the next one."

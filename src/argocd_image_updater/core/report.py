@@ -76,6 +76,10 @@ class CycleReport:
     about. requests: counts by kind of request
     (``tag lists``, ``manifests``, ``tokens``, ``fetches``, ``pushes`` …). warnings: what a user
     should look at although nothing was stopped. ownership: which shard each Application belongs to.
+
+    Of a report that several shards make together: news = the recent updates of each resource, none
+    where nothing is new (None = what `decisions` say); pending = resources of which some shards
+    have not told yet, and which shards.
     """
 
     decisions: tuple[Decision, ...] = ()
@@ -90,6 +94,8 @@ class CycleReport:
     dry_run: bool = False
     warnings: tuple[str, ...] = ()
     ownership: Ownership = ALONE
+    news: Mapping[ObjectKey, tuple[Decision, ...]] | None = None
+    pending: Mapping[ObjectKey, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def failed(self) -> bool:

@@ -1,8 +1,8 @@
 """What one shard tells the one that writes the status: its last result per resource.
 
-Promises: 1. the reports of all shards are disjoint, so that they merge by adding up; 2. an update
-is told once: where it was told already, the merged report says that the target has it; 3. a
-resource counts as worked on only as far as its slowest shard has come.
+Promises: 1. the reports of all shards are disjoint, so that they join by adding up; 2. a resource
+counts as worked on only as far as its slowest shard has come, and as checked only when each of them
+has told of it.
 
 Source of the rules: docs/sharding.md.
 """
@@ -11,19 +11,21 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from argocd_image_updater.core.counting import count_by_resource, total
-from argocd_image_updater.core.reasons import Reason
-from argocd_image_updater.core.report import Counters, CycleReport, ResourceResult
+from argocd_image_updater.core.report import CycleReport, ResourceResult
 from argocd_image_updater.core.shards import STATUS_SHARD
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
     from argocd_image_updater.core.application import ObjectKey
     from argocd_image_updater.core.decisions import Decision
     from argocd_image_updater.core.settings import Problem
+
+# What is known of each resource, by shard.
+Parts: TypeAlias = "Mapping[ObjectKey, Mapping[int, ResourcePart]]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,6 @@ class ShardReport:
     shards: int
     holder: str = ""
     parts: Mapping[ObjectKey, ResourcePart] = field(default_factory=dict)
-
-
-# What was told before: shard, resource and cycle.
-Told = frozenset[tuple[int, "ObjectKey", str]]
-NOTHING_TOLD: Told = frozenset()
 
 
 def split_report(
@@ -121,66 +118,40 @@ def _parts(
     }
 
 
-def joined_report(
-    parts: Mapping[ObjectKey, Sequence[ResourcePart]], *, dry_run: bool = False
-) -> CycleReport:
+def joined_report(parts: Parts, *, shards: int, dry_run: bool = False) -> CycleReport:
     """Return the report that these parts of resources came from, as far as they tell."""
-    found = [(key, part) for key, parts_ in sorted(parts.items()) for part in parts_]
+    found = [(key, part) for key, by_shard in sorted(parts.items()) for part in _sorted(by_shard)]
     results: dict[ObjectKey, ResourceResult] = {}
     for key, part in found:
         results[key] = _added(results.get(key), part.result)
+    decisions = (decision for _, part in found for decision in part.decisions)
     return CycleReport(
-        decisions=_sorted(decision for _, part in found for decision in part.decisions),
+        decisions=tuple(sorted(decisions, key=lambda item: (item.resource, item.application))),
         problems=tuple(problem for _, part in found for problem in part.problems),
         counters=total(result.counters for result in results.values()),
         by_resource={key: result.counters for key, result in results.items()},
         resources=results,
         dry_run=dry_run,
+        pending=dict(_pending(parts, results, shards=shards)),
         warnings=_omissions(found),
     )
 
 
-def merge_reports(
-    own: CycleReport, others: Sequence[ShardReport], *, told: Told = NOTHING_TOLD
-) -> CycleReport:
-    """Return the own report with what the other shards found about the same resources.
+def _pending(
+    parts: Parts, results: Mapping[ObjectKey, ResourceResult], *, shards: int
+) -> Iterator[tuple[ObjectKey, tuple[int, ...]]]:
+    """Yield the resources of which some shards have not told yet, with these shards.
 
-    told: parts whose updates an earlier merge has told.
+    One that cannot be used as a whole is told by one shard alone.
     """
-    found = [
-        (key, told_before(part) if (report.shard, key, part.cycle) in told else part)
-        for report in sorted(others, key=lambda item: item.shard)
-        for key, part in sorted(report.parts.items())
-        if key in own.resources
-    ]
-    if not found:
-        return own
-    results = dict(own.resources)
-    for key, part in found:
-        results[key] = _added(results[key], part.result)
-    problems = (*own.problems, *(item for _, part in found for item in part.problems))
-    by_resource = {**own.by_resource, **{key: item.counters for key, item in results.items()}}
-    return replace(
-        own,
-        decisions=_sorted(
-            (*own.decisions, *(item for _, part in found for item in part.decisions))
-        ),
-        problems=problems,
-        counters=total(by_resource.values()),
-        by_resource=by_resource,
-        resources=results,
-        warnings=tuple(dict.fromkeys((*own.warnings, *_omissions(found)))),
-    )
+    for key, by_shard in parts.items():
+        missing = tuple(shard for shard in range(shards) if shard not in by_shard)
+        if missing and key in results and results[key].failure is None:
+            yield key, missing
 
 
-def told_by(others: Iterable[ShardReport], resources: Collection[ObjectKey]) -> Told:
-    """Return what a merged report about these resources has told."""
-    return frozenset(
-        (report.shard, key, part.cycle)
-        for report in others
-        for key, part in report.parts.items()
-        if key in resources
-    )
+def _sorted(by_shard: Mapping[int, ResourcePart]) -> Iterator[ResourcePart]:
+    return (by_shard[shard] for shard in sorted(by_shard))
 
 
 def _added(one: ResourceResult | None, other: ResourceResult) -> ResourceResult:
@@ -194,38 +165,11 @@ def _added(one: ResourceResult | None, other: ResourceResult) -> ResourceResult:
     )
 
 
-def told_before(part: ResourcePart) -> ResourcePart:
-    """Return a part whose updates are news no longer."""
-    counters: Counters = replace(part.result.counters, images_updated=0)
-    return replace(
-        part,
-        result=replace(part.result, counters=counters),
-        decisions=tuple(_no_news(decision) for decision in part.decisions),
-    )
-
-
 def renewed(before: ResourcePart | None, part: ResourcePart) -> ResourcePart:
     """Return a new part under the name of the cycle before where it says nothing new."""
     if before is None or part.result.counters.images_updated:
         return part
-    same = replace(part, cycle=before.cycle)
-    return same if same == before else part
-
-
-def _no_news(decision: Decision) -> Decision:
-    if decision.reason is not Reason.UPDATED:
-        return decision
-    return replace(
-        decision,
-        reason=Reason.ALREADY_SET,
-        message=f"{decision.written_to} asks for it since an earlier cycle",
-        change=None,
-        written_to="",
-    )
-
-
-def _sorted(decisions: Iterable[Decision]) -> tuple[Decision, ...]:
-    return tuple(sorted(decisions, key=lambda item: (item.resource, item.application)))
+    return before if replace(part, cycle=before.cycle) == before else part
 
 
 def _omissions(found: Iterable[tuple[ObjectKey, ResourcePart]]) -> tuple[str, ...]:

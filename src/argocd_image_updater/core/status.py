@@ -13,7 +13,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from argocd_image_updater.core.bounded_text import plain
-from argocd_image_updater.core.conditions import done, failed, idle, running, with_conditions
+from argocd_image_updater.core.conditions import (
+    done,
+    failed,
+    idle,
+    running,
+    waiting,
+    with_conditions,
+)
 from argocd_image_updater.core.image_states import image_states
 from argocd_image_updater.core.merge_patch import merge_patch
 from argocd_image_updater.core.reasons import Reason
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from argocd_image_updater.core.application import ObjectKey
+    from argocd_image_updater.core.conditions import Condition
     from argocd_image_updater.core.decisions import Change, Decision
     from argocd_image_updater.core.report import CycleReport
     from argocd_image_updater.core.settings import Problem
@@ -35,12 +43,18 @@ _OMITTED = "imagesOmitted"
 
 @dataclass(frozen=True, slots=True)
 class ResourceOutcome:
-    """What a cycle made of one resource; result: None where it never got to be worked on."""
+    """What a cycle made of one resource; result: None where it never got to be worked on.
+
+    news: the recent updates where they are not those of `decisions`. pending: shards that have not
+    told of this resource yet.
+    """
 
     result: ResourceResult | None = None
     decisions: tuple[Decision, ...] = ()
     problems: tuple[Problem, ...] = ()
     dry_run: bool = False
+    news: tuple[Decision, ...] | None = None
+    pending: tuple[int, ...] = ()
 
     @property
     def failure(self) -> Problem | None:
@@ -65,6 +79,8 @@ def outcomes_of(report: CycleReport) -> dict[ObjectKey, ResourceOutcome]:
             tuple(decisions.get(key, ())),
             tuple(problems.get(key, ())),
             dry_run=report.dry_run,
+            news=None if report.news is None else report.news.get(key, ()),
+            pending=report.pending.get(key, ()),
         )
         for key in sorted({*report.resources, *problems})
     }
@@ -80,42 +96,71 @@ def desired_status(
     """
     result = outcome.result or ResourceResult()
     generation = result.generation or generation
-    failure = outcome.failure
-    decisions = () if failure else outcome.decisions
-    problems = () if failure else outcome.problems
-    if failure is not None:
-        ends = failed(failure)
+    if outcome.pending:
+        wanted = _with(previous, waiting(outcome.pending), generation=generation, now=now)
     else:
-        ends = done(
-            applications=result.applications,
-            errors=result.counters.errors,
-            decisions=decisions,
-            problems=problems,
-            dry_run=outcome.dry_run,
-        )
-    conditions = with_conditions(
-        previous.get("conditions"), (idle(), *ends), generation=generation, now=now
-    )
-    wanted = {
-        **{name: value for name, value in previous.items() if name != _OMITTED},
-        _CHECKED: now,
-        "applicationsMatched": 0 if failure else result.applications,
-        "imagesManaged": 0 if failure else result.counters.images_considered,
-        "conditions": conditions,
-        **image_states(decisions, problems, previous=previous.get("images"), now=now),
-    }
-    if generation > 0:
-        wanted["observedGeneration"] = generation
-    updates = () if outcome.dry_run else recent_updates(decisions, now=now)
+        wanted = _checked(previous, outcome, result=result, generation=generation, now=now)
+    wanted[_CHECKED] = now
+    updates = () if outcome.dry_run else recent_updates(_news(outcome), now=now)
     if updates:
         wanted |= {"lastUpdatedAt": now, "recentUpdates": list(updates)}
     return wanted
 
 
+def _checked(
+    previous: Mapping[str, Any],
+    outcome: ResourceOutcome,
+    *,
+    result: ResourceResult,
+    generation: int,
+    now: str,
+) -> dict[str, Any]:
+    """Return the status with what was found in the place of what was found before."""
+    failure = outcome.failure
+    decisions = () if failure else outcome.decisions
+    problems = () if failure else outcome.problems
+    wanted = {
+        **{name: value for name, value in previous.items() if name != _OMITTED},
+        "applicationsMatched": 0 if failure else result.applications,
+        "imagesManaged": 0 if failure else result.counters.images_considered,
+        "conditions": with_conditions(
+            previous.get("conditions"), _ends(outcome, result), generation=generation, now=now
+        ),
+        **image_states(decisions, problems, previous=previous.get("images"), now=now),
+    }
+    if generation > 0:
+        wanted["observedGeneration"] = generation
+    return wanted
+
+
+def _ends(outcome: ResourceOutcome, result: ResourceResult) -> tuple[Condition, ...]:
+    if outcome.failure is not None:
+        return idle(), *failed(outcome.failure)
+    return idle(), *done(
+        applications=result.applications,
+        errors=result.counters.errors,
+        decisions=outcome.decisions,
+        problems=outcome.problems,
+        dry_run=outcome.dry_run,
+    )
+
+
+def _news(outcome: ResourceOutcome) -> tuple[Decision, ...]:
+    if outcome.failure is not None:
+        return ()
+    return outcome.decisions if outcome.news is None else outcome.news
+
+
 def begun_status(previous: Mapping[str, Any], *, now: str, generation: int) -> dict[str, Any]:
     """Return the status while a cycle runs: Error and Ready stay those of the last one."""
+    return _with(previous, running(), generation=generation, now=now)
+
+
+def _with(
+    previous: Mapping[str, Any], condition: Condition, *, generation: int, now: str
+) -> dict[str, Any]:
     conditions = with_conditions(
-        previous.get("conditions"), (running(),), generation=generation, now=now
+        previous.get("conditions"), (condition,), generation=generation, now=now
     )
     return {**previous, "conditions": conditions}
 

@@ -32,6 +32,7 @@ from argocd_image_updater.kube.shard_policy import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from argocd_image_updater.kube.client import KubeClient
@@ -44,6 +45,9 @@ RELEASE_S = 5.0
 _TELL_S = 2.0
 
 
+def _nobody(_: str) -> None: ...
+
+
 class LeaseLost(UpdaterError):
     """The right to work has ended: somebody else may have it now, or soon."""
 
@@ -52,6 +56,7 @@ class ShardLeases:
     """Use as an async context manager: it takes part inside, and gives everything back at the end.
 
     identity: as of `new_identity`; a number at the end of its host names the preferred shard.
+    hindered: called with why nothing can be taken whenever that is another reason; empty = none.
     """
 
     def __init__(
@@ -63,6 +68,7 @@ class ShardLeases:
         shards: int = 1,
         times: LeaseTimes = LEASE_TIMES,
         timing: Timing = LEASE_TIMING,
+        hindered: Callable[[str], None] = _nobody,
     ) -> None:
         if not 1 <= shards <= MAX_SHARDS:
             raise ConfigError(f"the number of shards is {shards}: it must be 1 to {MAX_SHARDS}")
@@ -71,6 +77,7 @@ class ShardLeases:
         self.lost = asyncio.Event()
         self.loss = ""
         self._problem = ""
+        self._hindered = hindered
         self._told_holder = ""
         self._times = times
         self._timing = timing
@@ -233,7 +240,7 @@ class ShardLeases:
         if foreign := self._stranger():
             if self._holdings:
                 self._lose(foreign)
-            self._note(foreign)
+            self._note(foreign, level=logging.WARNING)
             return self._times.retry_s
         view = View(
             identity=self.identity,
@@ -252,6 +259,7 @@ class ShardLeases:
                 self._board.put(await self._writer.ask(view.seen[step.shard].record))
                 return 0.0
             case Rest():
+                self._note("")
                 self._tell_holder(view)
                 return step.wait_s
 
@@ -267,7 +275,7 @@ class ShardLeases:
         await self._board.refresh()
         if foreign := self._stranger():
             await self._writer.release(record)
-            self._note(foreign)
+            self._note(foreign, level=logging.WARNING)
             # Both may have seen each other; one comes back first.
             await self._timing.sleep(self._times.retry_s * self._timing.random())
             return
@@ -276,7 +284,7 @@ class ShardLeases:
         )
         if not holding.is_valid:
             return  # taken in our name and too old: it is taken again
-        self._problem = ""
+        self._note("")
         self._holdings[shard] = holding
         self._renewals[shard] = asyncio.create_task(
             self._keep(shard, holding), name=f"renewing {name}"
@@ -346,11 +354,14 @@ class ShardLeases:
             self._moved.set()
         self._last_asked = asked
 
-    def _note(self, problem: str) -> None:
+    def _note(self, problem: str, *, level: int = logging.ERROR) -> None:
         """Remember why nothing can be taken, and tell it once."""
-        if problem != self._problem:
-            _LOG.error("no Lease can be taken: %s", problem)
+        if problem == self._problem:
+            return
         self._problem = problem
+        if problem:
+            _LOG.log(level, "no Lease can be taken: %s", problem)
+        self._hindered(problem)
 
     def _tell_holder(self, view: View) -> None:
         """Say once whom a replica without work waits for."""

@@ -2,7 +2,8 @@
 
 Promises: 1. a shard's ConfigMap is written by its holder alone, and only when it says something new
 or is old; 2. who writes the status sees a new report without asking for it; 3. a ConfigMap that is
-no report is passed over, with a warning. Shard 0 needs none: its holder writes the status itself.
+no report, or is gone, is passed over, and what was known stays known. Shard 0 needs none: its
+holder writes the status itself.
 
 Source of the rules: docs/sharding.md.
 """
@@ -10,6 +11,7 @@ Source of the rules: docs/sharding.md.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -23,17 +25,7 @@ from argocd_image_updater.core.shard_document import (
     decode_report,
     encode_report,
 )
-from argocd_image_updater.core.shard_report import (
-    NOTHING_TOLD,
-    ResourcePart,
-    ShardReport,
-    joined_report,
-    merge_reports,
-    renewed,
-    split_report,
-    told_before,
-    told_by,
-)
+from argocd_image_updater.core.shard_report import ShardReport
 from argocd_image_updater.core.shards import STATUS_SHARD
 from argocd_image_updater.errors import RemoteError, UpdaterError, internal_fault
 from argocd_image_updater.kube.answers import Expired, ObjectMissing
@@ -41,15 +33,16 @@ from argocd_image_updater.kube.decoding import decode_metadata
 from argocd_image_updater.kube.kinds import CONFIG_MAPS
 from argocd_image_updater.kube.lease_record import micro_time
 from argocd_image_updater.kube.reflector import BACKOFF
+from argocd_image_updater.kube.shard_memory import ShardMemory
 from argocd_image_updater.kube.transport import Silence
 from argocd_image_updater.kube.watching import EventType
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection, Mapping
     from typing import Any
 
     from argocd_image_updater.core.report import CycleReport
-    from argocd_image_updater.core.shard_report import Told
+    from argocd_image_updater.core.shard_report import ResourcePart
     from argocd_image_updater.kube.client import KubeClient
     from argocd_image_updater.kube.timing import Backoff, Timing
     from argocd_image_updater.kube.watching import WatchEvent
@@ -63,19 +56,20 @@ SHARD_LABEL = "argocd-image-updater.argoproj.io/shard"
 PART_OF = {"app.kubernetes.io/part-of": "argocd-image-updater"}
 # So old a report is written again although nothing is new, for people who look at its time.
 REFRESH_S = 600.0
+# So long an update stays in the list of recent ones beside those that other shards tell later.
+RECENT_S = 60.0
+# So long who becomes the writer of the status waits for what the others have written before.
+READ_S = 5.0
 _TOLD_FAILURES = 3  # in a row: less is a restart of the API server
 _SHORTEST_WATCH_S = 1.0  # one that ends sooner without an event counts as a fault
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Written:
     """What a shard's ConfigMap holds as far as we wrote it."""
 
-    data: bytes
+    parts: Mapping[ObjectKey, ResourcePart]
     at_s: float
-
-    def is_enough(self, data: bytes, since_s: float) -> bool:
-        return self.data == data and self.at_s > since_s
 
 
 class _ConfigMap(msgspec.Struct, rename="camel"):
@@ -88,7 +82,8 @@ _CONFIG_MAP = msgspec.json.Decoder(_ConfigMap)
 class ShardReports:
     """Use as an async context manager: what must be followed is followed inside.
 
-    With one shard nothing is written, followed or merged.
+    With one shard nothing is written or followed. recent_s: so long an update is listed beside
+    newer ones.
     """
 
     def __init__(
@@ -98,6 +93,7 @@ class ShardReports:
         namespace: str,
         shards: int,
         identity: str,
+        recent_s: float = RECENT_S,
         refresh_s: float = REFRESH_S,
         backoff: Backoff = BACKOFF,
     ) -> None:
@@ -109,14 +105,18 @@ class ShardReports:
         self._refresh_s = refresh_s
         self._backoff = backoff
         self._held: frozenset[int] = frozenset()
-        self._own: dict[int, dict[ObjectKey, ResourcePart]] = {}
+        self._memory = ShardMemory(shards, identity=identity, recent_s=recent_s)
         self._written: dict[int, _Written] = {}
-        self._others: dict[int, ShardReport] = {}
         self._following: dict[int, asyncio.Task[None]] = {}
-        self._told: Told = NOTHING_TOLD
+        self._unread: set[int] = set()
+        self._was_read = asyncio.Event()
         self._news: set[ObjectKey] = set()
         self._has_news = asyncio.Event()
-        self._cycles = 0
+
+    @property
+    def is_alone(self) -> bool:
+        """Tell whether there are no other shards."""
+        return self._shards == 1
 
     async def __aenter__(self) -> Self:
         return self
@@ -130,18 +130,22 @@ class ShardReports:
 
     def hold(self, held: frozenset[int]) -> None:
         """Note which shards are held: only who has shard 0 follows the others."""
+        if self.is_alone or held == self._held:
+            return
         self._held = held
-        for shard in self._own.keys() - held:
-            del self._own[shard]
-            self._written.pop(shard, None)
+        self._memory.hold(held)
+        for shard in self._written.keys() - held:
+            del self._written[shard]
         wanted = set(range(self._shards)) - held if STATUS_SHARD in held else set()
         for shard in self._following.keys() - wanted:
             self._following.pop(shard).cancel()
-            self._others.pop(shard, None)
-        for shard in wanted - self._following.keys() - {STATUS_SHARD}:
+            self._unread.discard(shard)
+        for shard in wanted - self._following.keys():
+            self._unread.add(shard)
             self._following[shard] = asyncio.create_task(
                 self._follow(shard), name=f"the report of shard {shard}"
             )
+        self._was_read.set()
 
     async def publish(
         self, report: CycleReport, *, known: Collection[ObjectKey]
@@ -150,10 +154,10 @@ class ShardReports:
 
         known: all resources there are; what is gone leaves the reports.
         """
-        if self._shards == 1:
-            return ()
-        self._remember(report, frozenset(known))
-        warnings = []
+        warnings: list[str] = []
+        for shard in sorted(self._memory.unknown):
+            warnings += await self._inherit(shard)
+        self._memory.remember(report, known=frozenset(known))
         for shard in sorted(self._held - {STATUS_SHARD}):
             try:
                 await self._write(shard)
@@ -161,14 +165,13 @@ class ShardReports:
                 warnings.append(f"the report of shard {shard} cannot be written: {error}")
         return tuple(warnings)
 
-    def merge(self, report: CycleReport) -> CycleReport:
-        """Return a cycle's report with what the other shards last found about its resources."""
-        others = tuple(self._others.values())
-        if not others:
-            return report
-        merged = merge_reports(report, others, told=self._told)
-        self._note_told(report.resources)
-        return merged
+    async def wait_read(self) -> None:
+        """Wait, not for long, until it is known what the others have written before."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(READ_S):
+                while self._unread:
+                    self._was_read.clear()
+                    await self._was_read.wait()
 
     async def wait_news(self) -> frozenset[ObjectKey]:
         """Wait until other shards have found something new; return the resources it is about."""
@@ -178,42 +181,39 @@ class ShardReports:
         self._has_news.clear()
         return news
 
-    def merged(self, resources: Collection[ObjectKey], *, dry_run: bool = False) -> CycleReport:
+    def together(
+        self,
+        resources: Collection[ObjectKey],
+        *,
+        status_of: Callable[[ObjectKey], Mapping[str, Any]],
+        dry_run: bool = False,
+    ) -> CycleReport:
         """Return what all shards last found about resources that were worked on here before.
 
-        Own updates were told by `merge`, so they are no news here.
+        status_of: what the status of a resource says.
         """
-        parts = {
-            key: [told_before(own[key]) for own in self._own.values() if key in own]
-            for key in resources
-        }
-        own = joined_report({key: found for key, found in parts.items() if found}, dry_run=dry_run)
-        return self.merge(own)
+        return self._memory.together(
+            resources, status_of=status_of, now_s=self._timing.monotonic(), dry_run=dry_run
+        )
 
-    def _note_told(self, resources: Collection[ObjectKey]) -> None:
-        """Remember what was told, and forget what no report says any more."""
-        everything = {
-            (report.shard, key, part.cycle)
-            for report in self._others.values()
-            for key, part in report.parts.items()
-        }
-        now = told_by(self._others.values(), resources)
-        self._told = frozenset(item for item in self._told | now if item in everything)
-
-    def _remember(self, report: CycleReport, known: frozenset[ObjectKey]) -> None:
-        self._cycles += 1
-        cycle = f"{self._identity}/{self._cycles}"
-        for shard, parts in split_report(report, held=self._held, cycle=cycle).items():
-            before = self._own.get(shard, {})
-            merged = before | {key: renewed(before.get(key), part) for key, part in parts.items()}
-            self._own[shard] = {key: part for key, part in merged.items() if key in known}
+    async def _inherit(self, shard: int) -> tuple[str, ...]:
+        """Go on from what the holder before has written for a shard that was taken over."""
+        try:
+            found, _ = await self._find(shard)
+        except UpdaterError as error:
+            self._memory.inherit(shard, {})
+            return (f"the last report of shard {shard} cannot be read: {error}",)
+        report = None if found is None else self._read(shard, found)
+        self._memory.inherit(shard, {} if report is None else report.parts)
+        return ()
 
     async def _write(self, shard: int) -> None:
-        report = ShardReport(shard, self._shards, self._identity, self._own.get(shard, {}))
-        data = await asyncio.to_thread(encode_report, report)
+        parts = self._memory.own(shard)
         written, now_s = self._written.get(shard), self._timing.monotonic()
-        if written is not None and written.is_enough(data, now_s - self._refresh_s):
+        if written and written.parts == parts and written.at_s > now_s - self._refresh_s:
             return
+        report = ShardReport(shard, self._shards, self._identity, parts)
+        data = await asyncio.to_thread(encode_report, report)
         key = self._key(shard)
         change = self._document(shard, data)
         try:
@@ -221,7 +221,7 @@ class ShardReports:
         except ObjectMissing:
             kind = {"apiVersion": CONFIG_MAPS.api_version, "kind": CONFIG_MAPS.name}
             await self._client.create(CONFIG_MAPS, kind | change, namespace=key.namespace)
-        self._written[shard] = _Written(data, now_s)
+        self._written[shard] = _Written(parts, now_s)
 
     def _document(self, shard: int, data: bytes) -> dict[str, Any]:
         key = self._key(shard)
@@ -256,10 +256,19 @@ class ShardReports:
                 level = logging.WARNING if failures == _TOLD_FAILURES else logging.DEBUG
                 _LOG.log(level, "the report of shard %d cannot be followed: %s", shard, fault)
                 wait_s = self._backoff.wait_s(failures, dice=self._timing.random())
+                self._note_read(shard)
                 await self._timing.sleep(wait_s)
 
     async def _list(self, shard: int) -> str:
         """Read what is there; return the version that a watch goes on from."""
+        found, version = await self._find(shard)
+        if found is not None:
+            self._put(shard, found, is_first=shard in self._unread)
+        self._note_read(shard)
+        return version
+
+    async def _find(self, shard: int) -> tuple[_ConfigMap | None, str]:
+        """Return a shard's ConfigMap and the version of the list; the right to list is enough."""
         found, version = None, ""
         pages = self._client.pages(
             CONFIG_MAPS, namespace=self._namespace, label_selector=f"{SHARD_LABEL}={shard}"
@@ -270,8 +279,7 @@ class ShardReports:
                 for raw in page.items or ():
                     if decode_metadata(raw).get("name") == self._key(shard).name:
                         found = self._decoded(shard, raw)
-        self._put(shard, None if found is None else self._read(shard, found))
-        return version
+        return found, version
 
     async def _watch(self, shard: int, version: str) -> str:
         """Follow one watch to its end; return the version to go on from."""
@@ -295,11 +303,10 @@ class ShardReports:
 
     def _happened(self, shard: int, event: WatchEvent) -> str:
         """Take in one change; return its version."""
-        if event.type is EventType.DELETED:
-            self._put(shard, None)
-        elif event.type is not EventType.BOOKMARK:
+        if event.type not in {EventType.DELETED, EventType.BOOKMARK}:
             found = self._decoded(shard, event.object)
-            self._put(shard, None if found is None else self._read(shard, found))
+            if found is not None:
+                self._put(shard, found, is_first=False)
         version = decode_metadata(event.object).get("resourceVersion")
         return version if isinstance(version, str) else ""
 
@@ -321,15 +328,15 @@ class ShardReports:
             return None  # from before the number of shards changed
         return report
 
-    def _put(self, shard: int, report: ShardReport | None) -> None:
+    def _put(self, shard: int, found: _ConfigMap, *, is_first: bool) -> None:
         """Take in a report, and note about which resources it says something new."""
-        before = self._others.get(shard)
-        old = {} if before is None else before.parts
-        new = {} if report is None else report.parts
+        report = self._read(shard, found)
         if report is None:
-            self._others.pop(shard, None)
-        else:
-            self._others[shard] = report
-        self._news |= {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
+            return
+        self._news |= self._memory.put(shard, report.parts, is_first=is_first)
         if self._news:
             self._has_news.set()
+
+    def _note_read(self, shard: int) -> None:
+        self._unread.discard(shard)
+        self._was_read.set()

@@ -24,10 +24,8 @@ from argocd_image_updater.core.shard_report import (
     ResourcePart,
     ShardReport,
     joined_report,
-    merge_reports,
     renewed,
     split_report,
-    told_by,
 )
 from argocd_image_updater.core.shards import Ownership
 
@@ -94,9 +92,13 @@ def through_bytes(report):
     return decode_report(encode_report(report))
 
 
-def own_of(cycle, held=(0,)):
-    parts = split_report(cycle, held=held, cycle="own")
-    return joined_report({key: [parts[shard][key] for shard in held] for key in cycle.resources})
+def joined(*found, shards=3):
+    """Return what reports say together."""
+    parts = {}
+    for report in found:
+        for key, part in report.parts.items():
+            parts.setdefault(key, {})[report.shard] = part
+    return joined_report(parts, shards=shards)
 
 
 def same(report):
@@ -113,55 +115,39 @@ def same(report):
 @pytest.mark.parametrize("shards", [1, 2, 3, 7])
 def test_the_results_of_all_shards_together_are_those_of_one_process(shards):
     cycle = a_cycle(shards)
-    others = [through_bytes(item) for item in reports(cycle, range(1, shards), shards=shards)]
-    assert same(merge_reports(own_of(cycle), others)) == same(cycle)
+    found = [through_bytes(item) for item in reports(cycle, range(shards), shards=shards)]
+    together = joined(*found, shards=shards)
+    assert same(together) == same(cycle)
+    assert not together.pending
 
 
 def test_a_replica_of_several_shards_reports_each_by_itself():
     cycle = a_cycle()
-    together = {report.shard: report for report in reports(cycle, (1, 2))}
-    assert sum(part.result.applications for part in together[1].parts.values()) == 10
-    merged = merge_reports(own_of(cycle), [through_bytes(together[1])])
-    assert merge_reports(merged, [through_bytes(together[2])]).counters == cycle.counters
-
-
-def test_only_resources_of_the_own_cycle_are_merged():
-    cycle = a_cycle()
-    own = own_of(cycle)
-    only_one = CycleReport(resources={ONE: own.resources[ONE]}, decisions=own.decisions[:1])
-    merged = merge_reports(only_one, reports(cycle, (1, 2)))
-    assert set(merged.resources) == {ONE}
-    assert {item.resource for item in merged.decisions} == {ONE}
-    assert not merged.problems
-
-
-def test_an_update_is_told_once():
-    cycle = a_cycle()
-    others = reports(cycle, (1, 2))
-    own = own_of(cycle)
-    told = told_by(others, own.resources)
-    again = merge_reports(own, others, told=told)
-    assert again.counters.images_updated == own.counters.images_updated == 2
-    reasons = [item.reason for item in again.decisions if item.resource == ONE]
-    assert reasons.count(Reason.UPDATED) == 2
-    assert reasons.count(Reason.ALREADY_SET) == 4
-    newer = reports(cycle, (1, 2), name="c2")
-    assert merge_reports(own, newer, told=told).counters.images_updated == 6
+    zero, one, two = reports(cycle, (0, 1, 2))
+    assert sum(part.result.applications for part in one.parts.values()) == 10
+    assert joined(zero, through_bytes(one), through_bytes(two)).counters == cycle.counters
 
 
 def test_a_resource_is_worked_on_as_far_as_its_slowest_shard():
     cycle = a_cycle()
-    own = own_of(cycle)
+    zero, _, two = reports(cycle, (0, 1, 2))
     slow = ResourcePart(ResourceResult(generation=3))
-    merged = merge_reports(own, [ShardReport(1, 3, "pod", {ONE: slow})])
+    merged = joined(zero, ShardReport(1, 3, "pod", {ONE: slow, TWO: slow}), two)
     assert merged.resources[ONE].generation == 3
-    assert merged.resources[TWO].generation == 7
+
+
+def test_a_resource_waits_for_each_shard_that_has_not_told_of_it():
+    cycle = a_cycle()
+    zero, one, two = reports(cycle, (0, 1, 2))
+    assert joined(zero).pending == {ONE: (1, 2)}  # the other one cannot be used at all
+    assert joined(zero, two).pending == {ONE: (1,)}
+    assert joined(zero, one, two).pending == {}
 
 
 def test_a_result_that_says_nothing_new_keeps_the_name_of_its_cycle():
     old = ResourcePart(ResourceResult(1), (decision(1),), cycle="c1")
     new = ResourcePart(ResourceResult(1), (decision(1),), cycle="c2")
-    assert renewed(old, new) == old
+    assert renewed(old, new) is old
     assert renewed(None, new) == new
     other = ResourcePart(ResourceResult(1), (decision(2),), cycle="c2")
     assert renewed(old, other) == other
@@ -196,8 +182,7 @@ def test_what_does_not_fit_is_left_out_the_least_important_first_and_counted():
     assert kept.count(Outcome.SKIPPED) == 3000
     assert 0 < kept.count(Outcome.CURRENT) < 24_000
     assert part.omitted == 30_000 - len(kept)
-    own = CycleReport(resources={ONE: ResourceResult(1)})
-    (warning,) = merge_reports(own, [decode_report(data)]).warnings
+    (warning,) = joined(decode_report(data)).warnings
     assert str(part.omitted) in warning
 
 

@@ -1,7 +1,7 @@
 """Whose turn it is: what this replica may work on, asked between cycles only.
 
-Within a cycle the answer does not change: what others ask for is given back when the cycle is over,
-and what is lost ends the cycle.
+Within a cycle the answer does not grow: what is taken meanwhile is worked on from the next one on;
+what others ask for is given back when the cycle is over, and what is lost ends the cycle.
 
 Source of the rules: docs/high-availability.md, docs/sharding.md.
 """
@@ -25,6 +25,11 @@ class Turns(Protocol):
     @property
     def share(self) -> Share: ...
 
+    @property
+    def telling(self) -> asyncio.Lock:
+        """Held by whoever tells what was found: meanwhile nothing is given back."""
+        ...
+
     async def settle(self) -> bool:
         """Bring the share up to date; return whether there is more to do than before."""
         ...
@@ -47,6 +52,9 @@ class Always:
 
     share = WHOLE
 
+    def __init__(self) -> None:
+        self.telling = asyncio.Lock()
+
     async def settle(self) -> bool:
         return False
 
@@ -63,13 +71,15 @@ class LeaseTurns:
         self._leases = leases
         self._told = told
         self._held: frozenset[int] = frozenset()
+        self.telling = asyncio.Lock()
 
     @property
     def share(self) -> Share:
-        return Share(self._leases.shards, self._held)
+        return Share(self._leases.shards, self._held & self._leases.held)
 
     async def settle(self) -> bool:
-        await self._leases.give_back()
+        async with self.telling:
+            await self._leases.give_back()
         before, self._held = self._held, self._leases.held
         self._told(self.share)
         return bool(self._held - before)
