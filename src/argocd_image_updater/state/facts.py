@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 SCHEMA_VERSION = 1
 # About 150 bytes a row: 1,000,000 tags need some 150 MB on disk.
 ROWS_LIMIT = 1_000_000
+# A process that runs for months looks at its size after so many rows.
+ROWS_PER_PRUNING = 50_000
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS tags (
   repository TEXT NOT NULL, tag TEXT NOT NULL, digest TEXT NOT NULL, checked_at INTEGER NOT NULL,
@@ -54,6 +56,7 @@ class FactStore:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._unlooked_rows = 0
 
     @classmethod
     def open(cls, path: Path) -> Self:
@@ -106,6 +109,9 @@ class FactStore:
             connection.executemany(
                 "INSERT OR REPLACE INTO images VALUES (?,?,?,?,?,?,?)", image_rows
             )
+        self._unlooked_rows += len(tag_rows)
+        if self._unlooked_rows >= ROWS_PER_PRUNING:
+            self.prune()
 
     def forget_tags(self, repository: str, tags: Iterable[str]) -> None:
         """Drop tags that the registry no longer lists."""
@@ -117,6 +123,7 @@ class FactStore:
 
     def prune(self) -> None:
         """Keep the store within its bound: drop what was checked longest ago."""
+        self._unlooked_rows = 0
         with self._database.changing() as connection:
             (count,) = connection.execute("SELECT count(*) FROM tags").fetchone()
             if count <= ROWS_LIMIT:

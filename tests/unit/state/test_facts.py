@@ -101,6 +101,17 @@ def test_pruning_keeps_the_rows_that_were_checked_last(tmp_path, monkeypatch):
     store.close()
 
 
+def test_a_store_that_is_open_for_months_stays_within_its_bound(tmp_path, monkeypatch):
+    monkeypatch.setattr(facts, "ROWS_LIMIT", 4)
+    monkeypatch.setattr(facts, "ROWS_PER_PRUNING", 3)
+    store = FactStore.open(tmp_path / "facts.db")
+    for second in range(50):
+        store.write("r", tags={f"t{second}": f"d{second}"}, images=[], checked_at_s=second)
+        assert len(store.read_tags("r", "p")) < 4 + 3
+    assert "t49" in store.read_tags("r", "p")
+    store.close()
+
+
 def test_a_store_that_cannot_be_opened_keeps_facts_in_memory_and_says_so(tmp_path):
     store = FactStore.open(tmp_path / "missing" / "facts.db")
     assert "in memory only" in store.take_trouble()
