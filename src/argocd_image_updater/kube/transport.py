@@ -8,6 +8,7 @@ error of the house that names the request and no secret. Only this module knows 
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -189,8 +190,11 @@ def tls_context(cluster: Cluster, certificate_pem: str, key_pem: str) -> ssl.SSL
 
 
 def _why(error: Exception) -> str:
-    text = shorten(str(getattr(error, "strerror", "") or ""))
-    return text or type(error).__name__
+    text = str(getattr(error, "strerror", "") or "")
+    number = getattr(error, "errno", None)
+    if number and text.startswith("Connect call failed"):  # asyncio says where, but not why
+        text = os.strerror(number)
+    return shorten(text) or type(error).__name__
 
 
 def _drop_unfinished(response: aiohttp.ClientResponse) -> None:

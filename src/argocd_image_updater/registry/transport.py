@@ -9,6 +9,7 @@ knows aiohttp; it is imported when the first request is sent.
 
 from __future__ import annotations
 
+import os
 import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass
@@ -281,4 +282,8 @@ def _about(request: Request, why: str) -> str:
 def _fault(error: Exception) -> str:
     """Name a connection fault; the library's texts may hold addresses but never our headers."""
     cause = getattr(error, "os_error", None) or error
-    return shorten(getattr(cause, "strerror", "") or str(cause) or type(cause).__name__)
+    text = getattr(cause, "strerror", "") or str(cause) or type(cause).__name__
+    number = getattr(cause, "errno", None)
+    if number and text.startswith("Connect call failed"):  # asyncio says where, but not why
+        text = os.strerror(number)
+    return shorten(text)

@@ -136,6 +136,7 @@ async def test_nobody_at_the_address_is_a_fault_that_may_pass():
     with pytest.raises(RemoteError) as fault:
         await ask(Cluster("https://127.0.0.1:1"))
     assert fault.value.temporary
+    assert str(fault.value).endswith(": Connection refused")
 
 
 def write_pair(folder, authority, name):

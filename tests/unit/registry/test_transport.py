@@ -65,6 +65,14 @@ async def test_a_url_that_cannot_be_asked_is_a_permanent_fault(url):
     assert caught.value.kind is FailureKind.CONFIG
 
 
+async def test_a_refused_connection_is_named_as_such():
+    transport = Transport()
+    with pytest.raises(TransportError, match=r"127\.0\.0\.1:1/v2/: Connection refused$") as caught:
+        await transport.exchange(Request("http://127.0.0.1:1/v2/", 100))
+    await transport.aclose()
+    assert caught.value.temporary
+
+
 async def test_a_broken_ca_bundle_is_a_permanent_fault():
     transport = Transport()
     request = Request("https://127.0.0.1:1/v2/", 100, tls=TlsSettings(ca_pem="broken"))

@@ -25,6 +25,13 @@ class Namespaces:
     argocd: str
     lease: str
 
+    @property
+    def watched_text(self) -> str:
+        """Name what is watched."""
+        if not self.watched:
+            return "all namespaces"
+        return f"{'namespaces' if len(self.watched) > 1 else 'namespace'} {', '.join(self.watched)}"
+
 
 def resolve_namespaces(
     options: ControllerOptions, *, pod_namespace: str, client_namespace: str

@@ -30,7 +30,7 @@ from argocd_image_updater.core.shards import STATUS_SHARD, WHOLE
 from argocd_image_updater.kube.client import KubeClient
 from argocd_image_updater.kube.config import load_access, pod_namespace
 from argocd_image_updater.kube.events import EventWriter
-from argocd_image_updater.kube.kinds import IMAGE_UPDATERS
+from argocd_image_updater.kube.kinds import APPLICATIONS, IMAGE_UPDATERS
 from argocd_image_updater.kube.lease_record import lease_name
 from argocd_image_updater.kube.leases import new_identity
 from argocd_image_updater.kube.secrets import ClusterSecrets
@@ -178,6 +178,7 @@ class Controller:
             return None
         for fault in self._store.faults():
             _LOG.error("%s", fault)
+        self._tell_what_is_there()
         session = ClusterSession(
             self._options,
             namespaces=self._namespaces,
@@ -229,6 +230,16 @@ class Controller:
         )
         self._metrics.follow_queue(depth=lambda: schedule.depth, age_s=loop.queue_age_s)
         return loop
+
+    def _tell_what_is_there(self) -> None:
+        if self._options.dry_run:
+            _LOG.info("dry run: nothing is written to Git or to Applications; the status is")
+        _LOG.info(
+            "watching %s: %d ImageUpdaters and %d Applications are there",
+            self._namespaces.watched_text,
+            len(self._store.keys(IMAGE_UPDATERS)),
+            len(self._store.keys(APPLICATIONS)),
+        )
 
     def _note_share(self, share: Share) -> None:
         """Tell probes and metrics what this replica works on."""
