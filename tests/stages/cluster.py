@@ -5,7 +5,6 @@ CD a test writes the status of Applications itself. What happens is waited for b
 with a limit; a limit that is over shows what was seen last and the end of every log.
 """
 
-import itertools
 import time
 
 import yaml
@@ -34,7 +33,7 @@ class ClusterStage:
         self.registry = registry
         self.git = git
         self.argocd = argocd
-        self._numbers = itertools.count(1)
+        self._programs = []
         self.objects.namespace(ARGOCD_NAMESPACE)
         self.objects.apply(git_access(git))
 
@@ -105,26 +104,29 @@ class ClusterStage:
 
         kubeconfig: the file that says who it is; by default the administrator.
         """
-        folder = self.folder / f"program-{next(self._numbers)}"
+        folder = self.folder / f"program-{len(self._programs) + 1}"
         folder.mkdir()
         registries = {
             "name": "stage", "prefix": self.registry.host, "api_url": self.registry.url,
         }  # fmt: skip
         file = folder / "registries.conf"
         file.write_text(yaml.safe_dump({"registries": [registries]}))
-        return Program(
-            "run",
-            f"--kubeconfig={kubeconfig or self.api.kubeconfig()}",
-            f"--registries-conf-path={file}",
-            f"--state-dir={folder / 'state'}",
-            f"--argocd-namespace={ARGOCD_NAMESPACE}",
-            f"--leader-election-namespace={ARGOCD_NAMESPACE}",
-            "--health-probe-bind-address=0",
-            *flags,
-            folder=folder,
-            secrets={self.git.password, self.api.token()},
-            environment={"POD_NAMESPACE": ARGOCD_NAMESPACE, **(environment or {})},
+        self._programs.append(
+            Program(
+                "run",
+                f"--kubeconfig={kubeconfig or self.api.kubeconfig()}",
+                f"--registries-conf-path={file}",
+                f"--state-dir={folder / 'state'}",
+                f"--argocd-namespace={ARGOCD_NAMESPACE}",
+                f"--leader-election-namespace={ARGOCD_NAMESPACE}",
+                "--health-probe-bind-address=0",
+                *flags,
+                folder=folder,
+                secrets={self.git.password, self.api.token()},
+                environment={"POD_NAMESPACE": ARGOCD_NAMESPACE, **(environment or {})},
+            )
         )
+        return self._programs[-1]
 
     # --- waiting --------------------------------------------------------------------------------
 
@@ -184,13 +186,20 @@ class ClusterStage:
         return found
 
     def _wait(self, kind, name, *, namespace, until, limit_s):
+        """Wait for an object; end at once where a program has died meanwhile."""
+
+        def look(found):
+            for program in self._programs:
+                program.check_running()
+            return until(found)
+
         try:
             return self.objects.wait_for(
-                kind, name, until=until, namespace=namespace, limit_s=limit_s
+                kind, name, until=look, namespace=namespace, limit_s=limit_s
             )
         except AssertionError as error:
-            logs = self.argocd.log_tail() if self.argocd else ""
-            raise AssertionError(f"{error}\n{logs}") from error
+            parts = [*self._programs, *filter(None, [self.argocd])]
+            raise AssertionError("\n".join([str(error), *(p.log_tail() for p in parts)])) from error
 
 
 def condition(status, kind):

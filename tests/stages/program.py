@@ -31,18 +31,19 @@ class Program:
         self._secrets = set(secrets)
         self._environment = environment or {}
         self._process = None
+        self._ended = False  # as somebody wanted
 
     def __enter__(self):
         self.start()
         return self
 
     def __exit__(self, *_):
-        if self.is_running:
-            self.kill()
+        self.end()
 
     def start(self):
         """Start it, or start it again; the log goes on."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._ended = False
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -69,8 +70,13 @@ class Program:
     def is_running(self):
         return self._process is not None and self._process.poll() is None
 
+    def check_running(self):
+        """Fail where it was started and has ended by itself."""
+        if self._process is not None and self._process.poll() is not None and not self._ended:
+            raise AssertionError(f"ended with {self._process.poll()}: {self.log_tail()}")
+
     def log(self):
-        return self.log_file.read_text(errors="replace")
+        return self.log_file.read_text(errors="replace") if self.log_file.exists() else ""
 
     def wait_for_log(self, pattern, *, limit_s=LIMIT_S):
         """Wait until the log has what the expression describes; return the match."""
@@ -86,12 +92,17 @@ class Program:
     def wait(self, limit_s=LIMIT_S):
         """Wait for its end; return its exit code."""
         code = self._process.wait(limit_s)
+        self._ended = True
         self.check_log()
         return code
 
+    def send(self, number):
+        """Send it a signal; its children get none."""
+        self._process.send_signal(number)
+
     def stop(self, by=signal.SIGTERM, *, limit_s=LIMIT_S):
         """Ask it to end, and return its exit code."""
-        self._process.send_signal(by)
+        self.send(by)
         return self.wait(limit_s)
 
     def kill(self):
@@ -99,7 +110,13 @@ class Program:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._ended = True
         self.check_log()
+
+    def end(self):
+        """Kill it where it still runs."""
+        if self.is_running:
+            self.kill()
 
     def check_log(self):
         """Nothing in it is secret, and nothing went wrong that nobody thought of."""
