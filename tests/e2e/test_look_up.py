@@ -4,8 +4,10 @@ import json
 import os
 import pty
 import re
+import socket
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -231,8 +233,10 @@ def test_an_invalid_constraint_ends_with_one_and_names_the_flag(test, registry):
 
 
 def test_a_registry_that_is_down_ends_with_one(test):
-    with DistributionRegistry() as stopped:
-        stopped.stop()
+    with socket.socket() as held:  # nobody else gets the port, and nobody listens on it
+        held.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{held.getsockname()[1]}"
+        stopped = SimpleNamespace(host=host, url=f"http://{host}")
         done = test(stopped, "acme/web", "--loglevel=info")
     assert (done.returncode, done.stdout) == (1, "")
     assert "reason=RegistryError" in done.stderr
