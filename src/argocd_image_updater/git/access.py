@@ -8,6 +8,7 @@ was learnt about a server outlive the cycle.
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -35,6 +36,8 @@ from argocd_image_updater.git.repository_secrets import (
 from argocd_image_updater.git.urls import parse_url
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from argocd_image_updater.core.facts import BranchKey
     from argocd_image_updater.git.process import GitRunner
     from argocd_image_updater.git.secrets import SecretSource
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
     from argocd_image_updater.git.urls import RepositoryUrl
 
 _Identity = tuple[str, str, str, str]
+# A mirror that nobody has asked for in this time goes: another cold fetch costs less than its room.
+IDLE_MIRROR_S = 24 * 60 * 60
 _EXCHANGED = {CredentialKind.GITHUB_APP, CredentialKind.GOOGLE_CLOUD}
 
 
@@ -73,7 +78,7 @@ class Access:
 
 
 class AccessBook:
-    """All repositories of a process."""
+    """All repositories of a process. monotonic: seconds."""
 
     def __init__(
         self,
@@ -84,23 +89,33 @@ class AccessBook:
         controller_namespace: str,
         statistics: GitStatistics,
         exchange: TokenExchange | None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._settings = settings
+        self._monotonic = monotonic
         self._runner = runner
         self._secrets = secrets
         self._namespace = controller_namespace
         self._statistics = statistics
         self._exchange = exchange
         self._mirrors: dict[str, Mirror] = {}
+        self._used_s: dict[str, float] = {}
         self._accesses: dict[_Identity, asyncio.Task[Access]] = {}
         self._shared: dict[Connection, Access] = {}
 
     def begin_cycle(self) -> None:
-        """Forget tips and credentials; mirrors stay."""
+        """Forget tips and credentials; mirrors stay, but for those that nobody uses any more."""
         for task in self._accesses.values():
             task.cancel()  # left by a cycle that was cut off; where it has ended, nothing
         self._accesses = {}
         self._shared = {}
+        idle_since_s = self._monotonic() - IDLE_MIRROR_S
+        for identity in [name for name, at_s in self._used_s.items() if at_s < idle_since_s]:
+            del self._used_s[identity]
+            mirror = self._mirrors.pop(identity)
+            if not mirror.lock.locked():  # else left by a cycle that was cut off
+                mirror.discard()
+            mirror.close()
 
     def close(self) -> None:
         """Give all mirrors up."""
@@ -108,6 +123,7 @@ class AccessBook:
         for mirror in self._mirrors.values():
             mirror.close()
         self._mirrors = {}
+        self._used_s = {}
 
     async def open(self, key: BranchKey) -> Access:
         """Return the access to a repository, its tips asked for; GitError when there is none."""
@@ -158,6 +174,7 @@ class AccessBook:
         if mirror is None:
             mirror = open_mirror(self._settings.state_dir / "git", url.identity)
             self._mirrors[url.identity] = mirror
+        self._used_s[url.identity] = self._monotonic()
         connection = Connection(url, credential, self._settings.trust)
         return self._shared.setdefault(connection, Access(connection, mirror))
 
