@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, Self
 
+from argocd_image_updater.controller.verification import Proofs, VerifiedRegistries
 from argocd_image_updater.git.engine import GitEngine
 from argocd_image_updater.git.settings import GitSettings, GitStatistics
 from argocd_image_updater.git.tls import Trust
@@ -97,6 +98,7 @@ class Engines:
         self._secrets = secrets
         self._observe = observe
         self._exchanges: Counter[str] = Counter()
+        self._proofs = Proofs()
         self._before = GitStatistics()
 
     async def __aenter__(self) -> Self:
@@ -130,6 +132,9 @@ class Engines:
         """Forget what belongs to one cycle; from now on `table` says which registries are asked."""
         self._exchanges.clear()
         self.registries.begin_cycle(table)
+        self.verified_registries = VerifiedRegistries(
+            self.registries, read_secret=self._secrets.read_data, proofs=self._proofs
+        )
         self.git.begin_cycle()
         self._before = replace(self.git.statistics)
 

@@ -2,8 +2,9 @@
 
 The plans say which questions are open; all open questions of all Applications are asked together,
 each once; then the plans are made again. Rounds are bounded: a plan asks for lists, then metadata,
-then at most the current tag and the target, so more rounds than that are a fault of ours. Such a
-fault, like every exception that nobody foresaw, ends the Application it happened to, not the cycle.
+then at most the current tag, the signatures and the target, so more rounds than that are a fault of
+ours. Such a fault, like every exception that nobody foresaw, ends the Application it happened to,
+not the cycle.
 """
 
 from __future__ import annotations
@@ -21,7 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping, Sequence
 
     from argocd_image_updater.core.due import Policy
-    from argocd_image_updater.core.facts import Answer, Question, RegistryQuestion
+    from argocd_image_updater.core.facts import (
+        Answer,
+        Question,
+        RegistryQuestion,
+        VerificationQuestion,
+    )
     from argocd_image_updater.core.settings import ApplicationIntent
 
 ROUNDS = 12
@@ -34,10 +40,10 @@ class AsksRegistries(Protocol):
 
     async def ask(
         self,
-        questions: Collection[RegistryQuestion],
+        questions: Collection[RegistryQuestion | VerificationQuestion],
         *,
         on_answer: Callable[[], None] | None = None,
-    ) -> Mapping[RegistryQuestion, Answer]: ...
+    ) -> Mapping[RegistryQuestion | VerificationQuestion, Answer]: ...
 
 
 class AsksRepositories(Protocol):

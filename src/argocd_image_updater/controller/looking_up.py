@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from argocd_image_updater.controller.cycle import Progress
 from argocd_image_updater.core.choice import Choice, NoChoice, Pending, choose
-from argocd_image_updater.core.facts import FileQuestion, TagList
+from argocd_image_updater.core.facts import FileQuestion, TagList, VerificationQuestion
 from argocd_image_updater.core.settings import Problem
 from argocd_image_updater.errors import BugError
 from argocd_image_updater.kube.client import KubeClient
@@ -149,7 +149,11 @@ async def _choose(
         if not isinstance(found, Pending):
             return found
         answers = await engine.ask(
-            [item for item in found.questions if not isinstance(item, FileQuestion)],
+            [
+                item
+                for item in found.questions
+                if not isinstance(item, FileQuestion | VerificationQuestion)
+            ],
             on_answer=_Counter(len(found.questions), on_progress),
         )
         for answer in answers.values():

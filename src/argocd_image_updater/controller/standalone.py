@@ -161,7 +161,7 @@ class StandaloneSession:
                 self._options.default_platform, engines.registries.locate, declared_counts=True
             ),
             services=Services(
-                registries=engines.registries,
+                registries=engines.verified_registries,
                 repositories=Repositories(engines.git),
                 git=engines.git,
                 write_applications=write_manifest_files,

@@ -6,6 +6,7 @@ Rules this module owns:
 2. Of several running images of one name any that differs makes the update due; the first that
    differs is the old one. Strategy ``digest`` tells them apart by tag and digest instead.
 3. Being due is an inequality, not an order; the order is the guard's business.
+4. What is due and must be verified is due only with its proof.
 
 Source: docs/strategies.md, tests/vectors/data/strategy_select.json.
 """
@@ -30,6 +31,7 @@ from argocd_image_updater.core.reference import (
     tags_equal,
 )
 from argocd_image_updater.core.settings import ImageSettings, Problem, Strategy
+from argocd_image_updater.core.verification import Unproven, verify
 
 if TYPE_CHECKING:
     from argocd_image_updater.core.decisions import TagVerdict
@@ -121,9 +123,12 @@ def decide_image(
     differing = _differing(settings, current, live=live, choice=choice)
     if not differing:
         return _up_to_date(settings, current, live=live, choice=choice)
-    return _guarded(
+    due = _guarded(
         settings, repository, differing=differing, choice=choice, facts=facts, policy=policy
     )
+    if not isinstance(due, Due):
+        return due
+    return _verified(settings, repository, due, namespace=namespace, facts=facts)
 
 
 def _guarded(
@@ -153,17 +158,30 @@ def _guarded(
             held = replace(verdict, trace=choice.trace)
             return replace(_settled(held, image), chosen=_tag(choice.chosen))
         downgrade = downgrade or verdict.downgrade
-    if settings.verify_enabled:
-        return Settled(
-            Reason.VERIFICATION_FAILED,
-            f"{choice.chosen.name} was not verified: this release cannot check signatures, "
-            "and an image that must be verified is never updated without",
-            considered=True,
-            live=differing[0],
-            chosen=_tag(choice.chosen),
-            trace=choice.trace,
-        )
     return Due(differing[0], choice.chosen, downgrade, choice.trace, choice.warnings)
+
+
+def _verified(
+    settings: ImageSettings,
+    repository: RepositoryKey,
+    due: Due,
+    *,
+    namespace: str,
+    facts: Facts,
+) -> Settled | Due | Pending:
+    """Let an image through only if it is signed as its settings want."""
+    verdict = verify(settings, repository, chosen=due.chosen, namespace=namespace, facts=facts)
+    if not isinstance(verdict, Unproven):
+        return due if verdict is None else verdict
+    return Settled(
+        verdict.reason,
+        verdict.message,
+        considered=True,
+        live=due.live,
+        chosen=due.tag,
+        trace=due.trace,
+        warnings=due.warnings,
+    )
 
 
 def _tag(candidate: Candidate) -> ImageTag:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from argocd_image_updater.core.application import ObjectKey
     from argocd_image_updater.core.reasons import Reason
 
 
@@ -104,6 +105,44 @@ class MetadataQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class SignaturePolicy:
+    """Which signatures an image must have.
+
+    secret, key: the Secret and its field with the public keys; the keys themselves travel no
+    further than to who verifies. every_key: all of them must have signed, not just one.
+    annotations: what must be signed along, sorted by name.
+    """
+
+    secret: ObjectKey
+    key: str
+    every_key: bool = False
+    annotations: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationQuestion:
+    """Whether an image is signed as a policy wants; answered by VerificationFact.
+
+    digest: what will be deployed, where that is written; empty = the tag is, so it is resolved
+    before the signatures are looked for, and must still be the same afterwards.
+    """
+
+    repository: RepositoryKey
+    tag: str
+    digest: str
+    policy: SignaturePolicy
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationFact:
+    """Whether the image with this digest is signed; otherwise the message says what is missing."""
+
+    digest: str
+    verified: bool
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TagList:
     """The complete list of tags, in registry order, as returned. sort: registry sort mode.
 
@@ -173,5 +212,5 @@ class FileFact:
 
 
 RegistryQuestion = TagListQuestion | TagExistsQuestion | DigestQuestion | MetadataQuestion
-Question = RegistryQuestion | FileQuestion
-Answer = TagList | TagMetadata | FileFact | bool | Failure
+Question = RegistryQuestion | VerificationQuestion | FileQuestion
+Answer = TagList | TagMetadata | VerificationFact | FileFact | bool | Failure

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from argocd_image_updater.core.application import ObjectKey
 from argocd_image_updater.core.inheritance import DEFAULT, merge_common, merge_verification
 from argocd_image_updater.core.platforms import parse_platforms
+from argocd_image_updater.core.public_keys import PublicKeyError, split_keys
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.reference import parse_image
 from argocd_image_updater.core.settings import (
@@ -200,7 +201,7 @@ def _names(names: NameTargets | None) -> tuple[str, str, str]:
 def _check_key(
     verification: Verification, *, namespace: str, secrets: Mapping[ObjectKey, Secret]
 ) -> tuple[str, ...]:
-    """Raise if verification has no key to work with; warn if the key is empty."""
+    """Raise if verification has no key to work with; warn if it cannot be one."""
     if not verification.enabled:
         return ()
     key = verification.key
@@ -212,6 +213,8 @@ def _check_key(
         raise _Unusable(f"{place} with the cosign key does not exist")
     if key.key not in secret.data:
         raise _Unusable(f"{place} has no field {key.key!r} with the cosign key")
-    if not secret.data[key.key].strip():
-        return (f"{place} has an empty cosign key in {key.key!r}: every verification will fail",)
+    try:
+        split_keys(secret.data[key.key])
+    except PublicKeyError as error:
+        return (f"{key.key!r} of {place} {error}; until then every verification fails",)
     return ()

@@ -96,7 +96,7 @@ def stopped_plan(intent: ApplicationIntent, *, reason: Reason, message: str) -> 
 
 
 def _checked(intent: ApplicationIntent, states: Sequence[Settled | Due]) -> list[Settled | Due]:
-    """Turn an image whose target does not fit, or which must be verified, into an error."""
+    """Turn an image whose target does not fit into an error."""
     checked: list[Settled | Due] = []
     for settings, state in zip(intent.images, states, strict=True):
         if isinstance(state, Settled) and state.pin is None:

@@ -322,6 +322,10 @@ class RegistryEngine:
 
     # --- whom to ask --------------------------------------------------------------------------
 
+    def client(self, repository: RepositoryKey) -> RegistryClient:
+        """Return the client of this cycle, for questions whose answers are not kept here."""
+        return self._client(repository)
+
     def _client(self, repository: RepositoryKey) -> RegistryClient:
         client = self._clients.get(repository)
         if client is None:

@@ -18,14 +18,19 @@ from argocd_image_updater.core.choice import Pending
 from argocd_image_updater.core.due import Policy
 from argocd_image_updater.core.facts import (
     BranchKey,
+    DigestQuestion,
     Failure,
     FailureKind,
     FileFact,
     FileQuestion,
     PathKind,
     RepositoryKey,
+    SignaturePolicy,
     TagList,
     TagListQuestion,
+    TagMetadata,
+    VerificationFact,
+    VerificationQuestion,
 )
 from argocd_image_updater.core.plan import ApplicationPlan, plan_application
 from argocd_image_updater.core.reasons import Reason
@@ -33,9 +38,11 @@ from argocd_image_updater.core.reference import parse_image
 from argocd_image_updater.core.settings import (
     ApplicationIntent,
     ApplicationType,
+    CosignKey,
     Downgrade,
     ImageSettings,
     ManifestTarget,
+    Strategy,
     TargetKind,
     WriteBack,
 )
@@ -363,10 +370,70 @@ def test_all_open_questions_are_asked_together():
     assert second == Pending(frozenset(TAGS))
 
 
-def test_an_image_that_must_be_verified_is_not_updated_unverified():
+VERIFIED = VerificationQuestion(
+    REPOSITORY, "1.1.0", "", SignaturePolicy(ObjectKey("argocd", "keys"), "cosign.pub")
+)
+DIGEST = "sha256:" + "a" * 64
+
+
+def verified(running="1.0.0", **answers):
+    """Plan an image that must be verified."""
+    wanted = intent(settings(verify_enabled=True, verify_key=CosignKey("keys", "cosign.pub")))
+    files = {VALUES: file(f"image: {{name: reg.example/team/app, tag: {running}}}\n")}
+    return plan_application(wanted, facts=TAGS | files | answers.get("facts", {}), policy=POLICY)
+
+
+def test_whether_an_image_is_signed_is_asked_before_anything_is_written():
+    assert verified() == Pending(frozenset((VERIFIED,)))
+
+
+def test_an_image_that_is_current_is_not_verified():
+    (decision,) = verified(running="1.1.0").decisions
+    assert decision.reason is Reason.UP_TO_DATE
+
+
+def test_an_image_that_is_proven_is_written():
+    plan = verified(facts={VERIFIED: VerificationFact(DIGEST, verified=True)})
+    assert [write.tag.text for write in plan.writes] == ["1.1.0"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (VerificationFact(DIGEST, verified=False, message="why"), Reason.VERIFICATION_FAILED),
+        (Failure(FailureKind.TRANSIENT, "why"), Reason.REGISTRY_ERROR),
+        (Failure(FailureKind.RATE_LIMITED, "why"), Reason.RATE_LIMITED),
+        (Failure(FailureKind.DENIED, "why"), Reason.AUTH_FAILED),
+        (Failure(FailureKind.CONFIG, "why"), Reason.SETTINGS_INVALID),
+    ],
+)
+def test_an_image_that_is_not_proven_is_not_written(answer, reason):
+    plan = verified(facts={VERIFIED: answer})
+    (decision,) = plan.decisions
+    assert decision.reason is reason
+    assert "why" in decision.message
+    assert decision.chosen.text == "1.1.0"
+    assert not plan.writes
+
+
+def test_an_image_that_must_be_verified_without_a_key_is_not_written():
     wanted = intent(settings(verify_enabled=True))
     files = {VALUES: file("image: {name: reg.example/team/app, tag: 1.0.0}\n")}
     assert only_decision(wanted, files).reason is Reason.VERIFICATION_FAILED
+
+
+def test_what_is_deployed_by_digest_is_verified_by_digest():
+    found = {DigestQuestion(REPOSITORY, "1.x", ("linux/amd64",)): TagMetadata(DIGEST)}
+    wanted = intent(
+        settings(
+            strategy=Strategy.DIGEST,
+            verify_enabled=True,
+            verify_key=CosignKey("keys", "cosign.pub"),
+        )
+    )
+    files = {VALUES: file("image: {name: reg.example/team/app, tag: 1.x}\n")}
+    plan = plan_application(wanted, facts=found | files, policy=POLICY)
+    assert plan == Pending(frozenset((replace(VERIFIED, tag="1.x", digest=DIGEST),)))
 
 
 def test_a_target_that_does_not_fit_is_an_error_whether_due_or_not():

@@ -210,7 +210,7 @@ def test_an_empty_verification_key_is_told():
     key = ObjectKey("argocd", "keys")
     one = resource(imagesVerification={"cosignKey": {"secretName": "keys", "key": "pub"}})
     intent = only(run(one, application(), secrets={key: Secret(key, {"pub": b" "})}))
-    assert "empty cosign key" in intent.images[0].warnings[0]
+    assert "is empty" in intent.images[0].warnings[0]
 
 
 def test_possible_leftovers_of_an_older_definition_are_told_once():

@@ -127,7 +127,7 @@ class ClusterSession:
             context=self._context(secrets),
             policy=Policy(self._options.default_platform, self._engines.registries.locate),
             services=Services(
-                registries=self._engines.registries,
+                registries=self._engines.verified_registries,
                 repositories=Repositories(self._engines.git),
                 git=self._engines.git,
                 write_applications=self._write_applications,
