@@ -149,6 +149,7 @@ def _warning(failure: Failure, application: ObjectKey) -> Event:
         text = f"{failure.reason}: {failure.message}"
     annotations = {f"{_FAILURE_PREFIX}reason": str(failure.reason)}
     if failure.resource is not None:
+        text = f"ImageUpdater {failure.resource.name}: {text}"
         annotations[f"{_FAILURE_PREFIX}resource"] = str(failure.resource)
     message = plain_bytes(text, MESSAGE_LIMIT_BYTES)
     # A time to wait or an attempt that is counted in a message does not make it another one.

@@ -215,4 +215,4 @@ def test_kubectl_shows_what_is_wrong_and_where(installation, kubectl):
     assert "The check failed: spec.applicationRefs[0].namePattern: malformed pattern" in told
     told = kubectl("events", "-n", NAMESPACE, "--for", "application/shop")
     assert "ImageUpdateFailed" in told
-    assert "RepositoryUnknown: lost:" in told
+    assert "ImageUpdater shop: RepositoryUnknown: lost:" in told

@@ -106,8 +106,8 @@ async def test_the_same_warning_comes_once_an_hour(writer, events, namespace, cl
     await writer.write(failed("wait 9 s"), {})
     first, _, last = events()
     assert (last["type"], last["reason"]) == ("Warning", "ImageUpdateFailed")
-    assert first["message"] == "RateLimited: web: wait 37 s"
-    assert last["message"] == "RateLimited: web: wait 9 s"
+    assert first["message"] == "ImageUpdater images: RateLimited: web: wait 37 s"
+    assert last["message"] == "ImageUpdater images: RateLimited: web: wait 9 s"
     assert "uid" not in last["involvedObject"]
 
 

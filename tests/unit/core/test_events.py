@@ -83,7 +83,7 @@ def test_a_failed_write_is_one_warning_whatever_number_of_images():
     assert updates_of(report) == ()
     (event,) = warnings_of(report)
     assert (event.type, event.reason) == ("Warning", "ImageUpdateFailed")
-    assert event.message == "PushRejected: a, b: protected"
+    assert event.message == "ImageUpdater images: PushRejected: a, b: protected"
     assert event.annotations == {
         "argocd-image-updater.argoproj.io/reason": "PushRejected",
         "argocd-image-updater.argoproj.io/resource": str(KEY),
@@ -104,7 +104,7 @@ def test_images_and_applications_that_failed_are_told_and_skipped_ones_are_not()
     )
     found = warnings_of(report)
     assert [event.application.name for event in found] == ["a", "b", "e"]
-    assert found[2].message == "SourceUnsupported: a directory"
+    assert found[2].message == "ImageUpdater images: SourceUnsupported: a directory"
 
 
 def test_an_application_is_told_a_few_things_in_one_cycle():
