@@ -47,6 +47,8 @@ DESCRIPTIONS = {
     "writeBackTarget": "kustomization[:DIR], helmvalues[:FILE] or a file.",
     "pullRequest": "Open a pull or merge request.",
 }
+# Of a Helm or plugin target, which is named like the whole.
+WHOLE_IMAGE = "Parameter for the whole image with its tag, in place of name and tag."
 
 
 def schema_of(shape: Shape, name: str = "") -> dict[str, Any]:
@@ -64,8 +66,9 @@ def schema_of(shape: Shape, name: str = "") -> dict[str, Any]:
             found = {"type": "object", "additionalProperties": schema_of(shape.value)}
         case Block():
             found = _block(shape, name)
-    if name in DESCRIPTIONS:
-        found = {"description": DESCRIPTIONS[name], **found}
+    about = WHOLE_IMAGE if name == "spec" and isinstance(shape, Text) else DESCRIPTIONS.get(name)
+    if about:
+        found = {"description": about, **found}
     return found
 
 
