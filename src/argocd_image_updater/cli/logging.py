@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from argocd_image_updater.core import bounded_text
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -40,9 +42,6 @@ _LEVEL_WORDS = {
 _COLOURS = {"trace": 37, "debug": 37, "info": 36, "warning": 33, "error": 31, "fatal": 31}
 _MESSAGE_WIDTH = 44  # fields start in one column on a terminal
 _PLAIN = re.compile(r"[A-Za-z0-9\-._/@^+]*")
-_USER_INFORMATION = re.compile(
-    r"(?<=://)(?<!ssh://)[^/\s\"']+@"
-)  # user names of SSH are no secrets
 _OWN_KEYS = frozenset({"time", "level", "msg"})
 _STANDARD_ATTRIBUTES = frozenset(vars(logging.makeLogRecord({}))) | {
     "message",
@@ -156,7 +155,7 @@ def quote(value: Any) -> str:
 
 def hide_user_information(text: str) -> str:
     """Return `text` with user and password in URLs left out."""
-    return _USER_INFORMATION.sub("***@", text)
+    return bounded_text.hide_user_information(text)
 
 
 def _escaped(character: str) -> str:

@@ -1,5 +1,6 @@
 """Texts from outside, made fit for objects of Kubernetes: printable, on one line, of bounded size.
 
+User and password of URLs are left out: an object has more readers than the secrets it came from.
 What a registry or a Git server says may hold anything; in an object it is read by people, terminals
 and programs. A cut is visible: it ends with an ellipsis. Sizes are those of
 https://kubernetes.io/docs/reference/kubernetes-api/cluster-resources/event-v1/ and of names,
@@ -8,6 +9,7 @@ https://kubernetes.io/docs/concepts/overview/working-with-objects/names/.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.errors import shorten
@@ -18,10 +20,18 @@ if TYPE_CHECKING:
 ELLIPSIS = "…"
 _SAMPLE = 4  # so many times the limit are looked at: white space is folded, so it may shrink
 
+# User names of SSH are no secrets.
+_USER_INFORMATION = re.compile(r"(?<=://)(?<!ssh://)[^/\s\"']+@")
+
+
+def hide_user_information(text: str) -> str:
+    """Return text with user and password in URLs left out."""
+    return _USER_INFORMATION.sub("***@", text)
+
 
 def plain(text: str, limit: int) -> str:
     """Return text in printable characters on one line, of at most `limit` characters."""
-    sample = text[: limit * _SAMPLE + 1]
+    sample = hide_user_information(text[: limit * _SAMPLE + 1])
     return shorten("".join(c if c.isprintable() else " " for c in sample), limit)
 
 
