@@ -45,6 +45,8 @@ if TYPE_CHECKING:
 
 _DECODERS = {IMAGE_UPDATERS: decode_resource_object, APPLICATIONS: decode_application_object}
 READY_S = 60.0
+# What was read before a fault that lasts this long is too old to be acted on.
+LOST_S = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,16 @@ class ScopeFault:
 
 @dataclass(slots=True)
 class _Content:
-    """Objects of one scope; listed: the keys of the list that is being read."""
+    """Objects of one scope; listed: the keys of the list that is being read.
+
+    failed_s: since when it cannot be followed, None = it can.
+    """
 
     objects: dict[ObjectKey, Decoded] = field(default_factory=dict)
     listed: set[ObjectKey] = field(default_factory=set)
     is_complete: bool = False
     error: UpdaterError | None = None
+    failed_s: float | None = None
 
 
 class ClusterStore:
@@ -134,12 +140,23 @@ class ClusterStore:
 
     def is_complete(self, namespace: str) -> bool:
         """Tell whether everything in a namespace was read at least once."""
-        scopes = [
+        scopes = self._about(namespace)
+        return bool(scopes) and all(content.is_complete for content in scopes)
+
+    def is_current(self, namespace: str) -> bool:
+        """Tell whether what is known of a namespace may be acted on: complete, and not too old."""
+        return self.is_complete(namespace) and not any(map(self._is_lost, self._about(namespace)))
+
+    def _about(self, namespace: str) -> list[_Content]:
+        return [
             content
             for scope, content in self._contents.items()
             if scope.namespace in {"", namespace}
         ]
-        return bool(scopes) and all(content.is_complete for content in scopes)
+
+    def _is_lost(self, content: _Content) -> bool:
+        since_s = content.failed_s
+        return since_s is not None and self._client.timing.monotonic() - since_s >= LOST_S
 
     def unread(self, kind: Kind) -> tuple[Scope, ...]:
         """Return where nothing is known of a kind, because it was never read."""
@@ -207,7 +224,8 @@ class ClusterStore:
         content.listed = set()
         if not content.is_complete:
             self._changes.wake()  # it may be empty: then this is all that changes
-        content.is_complete, content.error = True, None
+        content.is_complete = True
+        self._followed(content)
         self._moved.set()
 
     def happened(self, scope: Scope, event: WatchEvent) -> None:
@@ -219,12 +237,20 @@ class ClusterStore:
 
     def failed(self, scope: Scope, error: UpdaterError) -> None:
         """Part of `Sink`."""
-        self._contents[scope].error = error
+        content = self._contents[scope]
+        content.error = error
+        if content.failed_s is None:
+            content.failed_s = self._client.timing.monotonic()
         self._moved.set()
 
     def recovered(self, scope: Scope) -> None:
         """Part of `Sink`."""
-        self._contents[scope].error = None
+        self._followed(self._contents[scope])
+
+    def _followed(self, content: _Content) -> None:
+        if self._is_lost(content):
+            self._changes.wake()  # whoever waits for it may go on, though no object differs
+        content.error = content.failed_s = None
 
     def _put(self, scope: Scope, item: Decoded) -> None:
         objects = self._contents[scope].objects

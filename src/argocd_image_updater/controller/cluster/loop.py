@@ -197,7 +197,7 @@ class Loop:
         now_s = self._monotonic()
         for key in [key for key, again_s in self._unreleased.items() if again_s <= now_s]:
             await self._look_at(key)
-        for key in [key for key in self._blind if self._store.is_complete(key.namespace)]:
+        for key in [key for key in self._blind if self._store.is_current(key.namespace)]:
             self._blind.discard(key)
             self._schedule.want(key, self._monotonic())
 
@@ -252,7 +252,7 @@ class Loop:
         if found is None:
             return
         self._handled[key] = (found.uid, found.generation)
-        if found.value is not None and not self._store.is_complete(key.namespace):
+        if found.value is not None and not self._store.is_current(key.namespace):
             self._blind.add(key)
 
 

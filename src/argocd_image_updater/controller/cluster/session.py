@@ -159,7 +159,7 @@ class ClusterSession:
                 continue
             if found.value is None:
                 yield key, _Unusable(found.generation, found.problems)
-            elif not self._store.is_complete(key.namespace):
+            elif not self._store.is_current(key.namespace):
                 fault = faults.get(key.namespace) or faults.get("")
                 text = f"the Applications of namespace {key.namespace} cannot be read: "
                 text += str(fault.error) if fault else "the API server has not answered yet"

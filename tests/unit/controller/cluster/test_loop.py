@@ -53,7 +53,7 @@ class Store:
     def find(self, _kind, key):
         return self.objects.get(key)
 
-    def is_complete(self, _namespace):
+    def is_current(self, _namespace):
         return self.complete
 
     def take_changes(self):
