@@ -11,6 +11,7 @@ import os
 import secrets
 import signal
 import time
+import urllib.request
 from collections import Counter
 from pathlib import Path
 
@@ -93,6 +94,13 @@ class KubeApiServer:
         self.stop(by=by)
         self.start()
         return time.monotonic() - began
+
+    def compact(self, revision):
+        """Have etcd forget what was before a revision, such as the version of an object."""
+        body = json.dumps({"revision": revision, "physical": True}).encode()
+        url = f"http://127.0.0.1:{self._etcd_port}/v3/kv/compaction"
+        with urllib.request.urlopen(url, data=body, timeout=READY_S) as answer:
+            assert answer.status == 200
 
     @property
     def pid(self):

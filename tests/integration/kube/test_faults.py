@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import socket
-import urllib.request
 
 import pytest
 from aiohttp import web
@@ -19,14 +18,6 @@ from clusters.samples import an_application, eventually
 
 pytestmark = pytest.mark.lab("etcd", "kube-apiserver", "argocd")
 LABEL = {"metadata": {"labels": {"a": "b"}}}
-
-
-def compact(api, revision):
-    """Have etcd forget what was before, over its gateway for HTTP."""
-    body = json.dumps({"revision": revision, "physical": True}).encode()
-    url = f"http://127.0.0.1:{api._etcd_port}/v3/kv/compaction"
-    with urllib.request.urlopen(url, data=body, timeout=30) as answer:
-        assert answer.status == 200
 
 
 @pytest.fixture
@@ -115,7 +106,7 @@ async def test_a_compacted_version_is_expired(api, connect, namespace):
     """The real server: etcd has forgotten the version, and a new server's cache never knew it."""
     old = api.objects.create(an_application("web", namespace))["metadata"]["resourceVersion"]
     last = api.objects.create(an_application("api", namespace))["metadata"]["resourceVersion"]
-    compact(api, last)
+    api.compact(last)
     api.restart()
     client = await connect()
     while True:
