@@ -37,6 +37,8 @@ DESCRIPTIONS = {
     "platforms": "Platforms of which the image must offer one, as os/arch[/variant].",
     "downgrade": "When an older tag may replace a newer one.",
     "imagesVerification": "Signatures that an image must have before it is used.",
+    "requiredKeys": "Whether a signature by any of the keys in the Secret is enough.",
+    "requiredAnnotations": "Annotations that must be signed along.",
     "cosignKey": "Secret with the public key, in the namespace of the Application.",
     "manifestTargets": "Where the image stands in the source.",
     "writeBackConfig": "Where new versions are written.",

@@ -56,5 +56,7 @@ def test_every_setting_tells_where_it_came_from(case):
             "target",
             "verify_enabled",
             "verify_key",
+            "verify_every_key",
+            "verify_annotations",
             "downgrade",
         }

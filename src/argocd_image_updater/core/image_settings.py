@@ -132,6 +132,8 @@ def _settings(
         kustomize_image=parse_image(target.kustomize_name) if target.kustomize_name else None,
         verify_enabled=verification.enabled,
         verify_key=verification.key if verification.enabled else None,
+        verify_every_key=verification.enabled and verification.every_key,
+        verify_annotations=verification.annotations if verification.enabled else (),
         downgrade=downgrade,
         origins=_origins(draft, common, verification=verification),
         warnings=tuple(text for text in found if text),
@@ -153,6 +155,8 @@ def _origins(
         "target": (draft.target_origin or draft.origin) if draft.targets else DEFAULT,
         "verify_enabled": verification.enabled_origin,
         "verify_key": verification.key_origin,
+        "verify_every_key": verification.every_key_origin,
+        "verify_annotations": verification.annotations_origin,
         "downgrade": common.origin("downgrade"),
     }
 

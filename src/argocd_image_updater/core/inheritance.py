@@ -74,8 +74,12 @@ class Verification:
 
     enabled: bool = False
     key: CosignKey | None = None
+    every_key: bool = False
+    annotations: tuple[tuple[str, str], ...] = ()
     enabled_origin: str = DEFAULT
     key_origin: str = DEFAULT
+    every_key_origin: str = DEFAULT
+    annotations_origin: str = DEFAULT
 
 
 def merge_common(layers: Sequence[Layer[CommonUpdateSettings]]) -> CommonSettings:
@@ -101,8 +105,12 @@ def merge_verification(layers: Sequence[Layer[VerificationBlock]]) -> Verificati
     return Verification(
         enabled=values.get("enabled", bool(layers)),
         key=values.get("cosign_key"),
+        every_key=values.get("required_keys") == "all",
+        annotations=values.get("required_annotations", ()),
         enabled_origin=origins.get("enabled", top),
         key_origin=origins.get("cosign_key", DEFAULT),
+        every_key_origin=origins.get("required_keys", DEFAULT),
+        annotations_origin=origins.get("required_annotations", DEFAULT),
     )
 
 

@@ -65,6 +65,8 @@ class VerificationBlock:
 
     enabled: bool | None = None
     cosign_key: CosignKey | None = None
+    required_keys: str | None = None
+    required_annotations: tuple[tuple[str, str], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,7 +314,10 @@ def _verification(level: Mapping[str, Any]) -> VerificationBlock | None:
     if block is None:
         return None
     key = block.get("cosignKey")
+    annotations = block.get("requiredAnnotations")
     return VerificationBlock(
         enabled=block["enabled"],
         cosign_key=CosignKey(key["secretName"], key["key"]) if key else None,
+        required_keys=block.get("requiredKeys"),
+        required_annotations=None if annotations is None else tuple(sorted(annotations.items())),
     )

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 ALIAS_PATTERN = r"[a-zA-Z0-9][a-zA-Z0-9-._]*"
 METHOD_PATTERN = r"(argocd|git|git:[a-zA-Z0-9][a-zA-Z0-9-._/:]*)"
+REQUIRED_KEYS_CHOICES = ("any", "all")
 DOWNGRADE_CHOICES = ("allow", "whenExcluded", "never")
 PROVIDERS = ("github", "gitlab")
 TARGETS = ("helm", "kustomize", "plugin")
@@ -62,6 +63,8 @@ IMAGES_VERIFICATION = Block(
     {
         "enabled": Flag(),
         "cosignKey": Block({"secretName": Text(), "key": Text()}, required=("secretName", "key")),
+        "requiredKeys": Text(choices=REQUIRED_KEYS_CHOICES),
+        "requiredAnnotations": MapOf(Text()),
     },
     defaults={"enabled": True},
     rules=(

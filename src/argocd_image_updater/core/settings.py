@@ -75,6 +75,8 @@ class ImageSettings:
 
     reference: the configured image; its tag slot holds the constraint.
     allow_tags: raw text, empty = every tag. platforms: raw, empty = that of the process.
+    verify_every_key: all keys of `verify_key` must have signed, not just one.
+    verify_annotations: what must be signed along, sorted by name.
     origins: setting name → where its value came from (``default``, ``spec``, ``ref``, ``image``,
     ``annotation <key>``), for people.
     """
@@ -91,6 +93,8 @@ class ImageSettings:
     kustomize_image: ImageReference | None = None
     verify_enabled: bool = False
     verify_key: CosignKey | None = None
+    verify_every_key: bool = False
+    verify_annotations: tuple[tuple[str, str], ...] = ()
     downgrade: Downgrade = Downgrade.WHEN_EXCLUDED
     origins: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()

@@ -54,7 +54,12 @@ def verify(
     if key is None:
         message = f"{chosen.name} must be verified, but no public key is configured"
         return Unproven(Reason.VERIFICATION_FAILED, message)
-    policy = SignaturePolicy(ObjectKey(namespace, key.secret_name), key.key)
+    policy = SignaturePolicy(
+        ObjectKey(namespace, key.secret_name),
+        key.key,
+        every_key=settings.verify_every_key,
+        annotations=settings.verify_annotations,
+    )
     question = VerificationQuestion(repository, chosen.name, chosen.digest, policy)
     answer = facts.get(question)
     if answer is None:

@@ -140,6 +140,27 @@ async def test_each_layer_is_a_signature_of_its_own(scene):
     assert (await scene.verify(field="theirs.pub")).verified
 
 
+async def test_every_key_must_have_signed_where_that_is_wanted(scene):
+    digest = scene.push()
+    scene.secrets[KEYS]["both.pub"] = OURS.public_pem + THEIRS.public_pem
+    scene.sign(digest, OURS)
+    assert (await scene.verify(field="both.pub")).verified
+    half = await scene.verify(field="both.pub", every_key=True)
+    assert not half.verified
+    assert "1 of the 2 keys" in half.message
+    scene.sign(digest, THEIRS, suffix="")
+    assert (await scene.verify(field="both.pub", every_key=True)).verified
+
+
+async def test_annotations_must_be_signed_along_where_that_is_wanted(scene):
+    digest = scene.push()
+    scene.sign(digest, payload=simple_payload(digest, annotations={"env": "prod", "by": "ci"}))
+    assert (await scene.verify(annotations=(("env", "prod"),))).verified
+    found = await scene.verify(annotations=(("env", "test"),))
+    assert not found.verified
+    assert "wanted annotation env" in found.message
+
+
 async def test_a_signature_of_another_image_does_not_count(scene):
     digest = scene.push()
     other = scene.push("2.0", labels={"other": "yes"})

@@ -198,6 +198,26 @@ def test_a_verification_policy_of_the_resource_covers_annotated_applications():
     assert intent.images[0].verify_key == CosignKey("keys", "pub")
 
 
+def test_what_a_signature_must_be_is_merged_field_by_field():
+    key = ObjectKey("argocd", "keys")
+    above = {
+        "cosignKey": {"secretName": "keys", "key": "pub"},
+        "requiredKeys": "all",
+        "requiredAnnotations": {"b": "2", "a": "1"},
+    }
+    one = resource(ANNOTATED, imagesVerification=above)
+    found, secrets = annotated(**{"image-list": "nginx"}), {key: Secret(key, {"pub": b"PEM"})}
+    (image,) = only(run(one, found, secrets=secrets)).images
+    assert image.verify_every_key
+    assert image.verify_annotations == (("a", "1"), ("b", "2"))
+    assert image.origins["verify_annotations"] == "spec.imagesVerification"
+    below = {**ANNOTATED[0], "imagesVerification": {**above, "requiredAnnotations": {}}}
+    one = resource([below], imagesVerification=above)
+    (image,) = only(run(one, found, secrets=secrets)).images
+    assert image.verify_every_key
+    assert image.verify_annotations == ()
+
+
 def test_a_missing_verification_key_drops_the_image_and_counts():
     one = resource(imagesVerification={"cosignKey": {"secretName": "keys", "key": "pub"}})
     [problem] = run(one, application()).problems

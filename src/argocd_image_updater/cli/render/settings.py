@@ -67,6 +67,8 @@ _SETTINGS: tuple[tuple[str, Callable[[ImageSettings], Any]], ...] = (
     ("manifestTargets.plugin.spec", lambda settings: settings.target.plugin_spec),
     ("verify.enabled", lambda settings: settings.verify_enabled),
     ("verify.key", _key_name),
+    ("verify.everyKey", lambda settings: settings.verify_every_key),
+    ("verify.annotations", lambda settings: list(map("=".join, settings.verify_annotations))),
 )
 _ALWAYS_SHOWN = frozenset(
     {"constraint", "updateStrategy", "allowTags", "ignoreTags", "platforms", "downgrade"}
@@ -81,6 +83,8 @@ _RECORDED_AS: Mapping[str, str] = {
     "pullSecret": "pull_secret",
     "verify.enabled": "verify_enabled",
     "verify.key": "verify_key",
+    "verify.everyKey": "verify_every_key",
+    "verify.annotations": "verify_annotations",
 }
 _LEVEL_WORDS = {"spec": "global", "applicationRefs": "reference", "images": "image"}
 
