@@ -75,8 +75,6 @@ _LATER = ("useAnnotations", "imagesVerification", "plugin", "pullRequest")
 FIRST_FIELDS = {
     field for field in FIELDS if not any(f".{name}" in field for name in _LATER)
 } | {"spec.namespace"}  # fmt: skip
-_OURS = {"downgrade"}
-_OURS_IN_STATUS = {"images", "imagesOmitted", "reasons"}
 
 
 def fields_of(definition):
@@ -87,9 +85,7 @@ def fields_of(definition):
 def newest_definition():
     """Return the definition of the newest of the first releases."""
     definition = yaml.safe_load(RESOURCE_DEFINITION.read_text())
-    for block in _blocks(_schema(definition)):
-        _take_away(block, _OURS)
-    _take_away(_schema(definition)["properties"]["status"], _OURS_IN_STATUS)
+    _keep(_schema(definition), "", _prefixes(FIELDS))
     return definition
 
 
@@ -97,9 +93,9 @@ def first_definition():
     """Return the definition of the very first release: defaults, a namespace, no columns."""
     definition = newest_definition()
     schema = _schema(definition)
+    _keep(schema, "", _prefixes(FIRST_FIELDS))
     for block in _blocks(schema):
-        _take_away(block, _LATER)
-        # Its rules are about what came later, but for one, which held in another form.
+        # The rules are about what came later, but for one, which held in another form.
         block.pop("x-kubernetes-validations", None)
         common = block.get("properties", {}).get("commonUpdateSettings")
         if common:
@@ -183,6 +179,21 @@ def _blocks(schema):
         yield from _blocks(schema["items"])
 
 
-def _take_away(block, names):
-    for name in names:
-        block["properties"].pop(name, None)
+def _keep(schema, path, kept):
+    """Take away every member that is no prefix of a kept field."""
+    members = schema.get("items", schema).get("properties", {})
+    for name in list(members):
+        place = f"{path}.{name}".removeprefix(".")
+        if place in kept:
+            _keep(members[name], place, kept)
+        else:
+            del members[name]
+
+
+def _prefixes(fields):
+    """Return the fields and whatever they stand in, without the marks of lists and maps."""
+    found = set()
+    for field in fields:
+        words = field.replace("[]", "").replace("{}", "").split(".")
+        found |= {".".join(words[:count]) for count in range(1, len(words) + 1)}
+    return found
