@@ -95,6 +95,8 @@ def controller_options(options: ClusterOptions) -> ControllerOptions:
             sources=run.credentials.image_sources,
             shared_namespaces=run.credentials.shared_namespaces,
             program_timeout_s=run.credentials.program_timeout_s,
+            cloud_identities=run.credentials.cloud_identities,
+            docker_config=run.credentials.docker_config,
         ),
         events=not options.disable_kube_events,
         probe_address=options.health_probe_bind_address,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from argocd_image_updater.cli.durations import NS_PER_S, format_duration
 from argocd_image_updater.cli.flags import BY_NAME
 from argocd_image_updater.errors import ConfigError
+from argocd_image_updater.registry.credentials.clouds import Cloud
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
 SOURCES = "image-credential-sources"
 NAMESPACES = "shared-secret-namespaces"
 TIMEOUT = "credential-program-timeout"
+CLOUDS = "cloud-identities"
+DOCKER_CONFIG = "docker-config"
 
 NO_SOURCE = "none"
 _SOURCES = ("env", "ext")
+_AUTO, _ON = "auto", "on"  # of the logins of Docker
 _NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # a Kubernetes label (RFC 1123)
 _LONGEST_TIMEOUT_NS = 3600 * NS_PER_S  # a cycle waits for the program
 
@@ -34,12 +38,15 @@ class CredentialOptions:
     """What images may name, and how long programs may take.
 
     image_sources: kinds beside Secrets, None = not said. shared_namespaces: whose Secrets every
-    image may use.
+    image may use. cloud_identities: clouds whose registries get this program's identity.
+    docker_config: whether the logins of Docker are used.
     """
 
     image_sources: frozenset[str] | None
     shared_namespaces: frozenset[str]
     program_timeout_s: float
+    cloud_identities: frozenset[Cloud]
+    docker_config: bool
 
 
 def read_credential_options(settings: Mapping[str, Setting]) -> CredentialOptions:
@@ -52,7 +59,30 @@ def read_credential_options(settings: Mapping[str, Setting]) -> CredentialOption
         image_sources=_sources(settings[SOURCES]),
         shared_namespaces=_namespaces(settings[NAMESPACES]),
         program_timeout_s=_timeout_s(settings[TIMEOUT]),
+        cloud_identities=read_clouds(settings[CLOUDS]),
+        docker_config=read_docker_config_switch(
+            settings[DOCKER_CONFIG], usual=bool(settings["manifests"].value)
+        ),
     )
+
+
+def read_clouds(setting: Setting) -> frozenset[Cloud]:
+    """Return the clouds that are switched on."""
+    words = _words(setting.value)
+    if words == (NO_SOURCE,):
+        return frozenset()
+    for word in words:
+        if word not in tuple(Cloud):
+            raise ConfigError(
+                f'{_where(CLOUDS, setting)}: "{word}" is not a cloud whose identity can be used',
+                hint=f"write {NO_SOURCE} alone, or some of {', '.join(Cloud)} separated by commas",
+            )
+    return frozenset(map(Cloud, words))
+
+
+def read_docker_config_switch(setting: Setting, *, usual: bool) -> bool:
+    """Return whether the logins of Docker are used. usual: what ``auto`` means here."""
+    return usual if setting.value == _AUTO else setting.value == _ON
 
 
 def _sources(setting: Setting) -> frozenset[str] | None:

@@ -10,11 +10,13 @@ from argocd_image_updater.cli.cluster_flags import CLUSTER_FLAGS
 from argocd_image_updater.cli.durations import NS_PER_S
 from argocd_image_updater.cli.flag import (
     COMPLETION,
+    CYCLE,
     DEMO,
     EXPLAIN,
     LOG_LEVELS,
     ONLY_RUN,
     PLAN,
+    TEST,
     VERSION,
     Flag,
     Kind,
@@ -124,6 +126,26 @@ _REGISTRIES = (
         kind=Kind.DURATION,
         default=60 * NS_PER_S,
         env="IMAGE_UPDATER_CREDENTIAL_PROGRAM_TIMEOUT",
+        section=Section.REGISTRIES,
+    ),
+    Flag(
+        "cloud-identities",
+        "Clouds whose registries get the identity of this program where no credentials are "
+        "configured, separated by commas: aws, gcp, azure; or none.",
+        default="none",
+        env="IMAGE_UPDATER_CLOUD_IDENTITIES",
+        metavar="CLOUDS",
+        commands=CYCLE | {TEST},
+        section=Section.REGISTRIES,
+    ),
+    Flag(
+        "docker-config",
+        "Whether the logins in ~/.docker/config.json (or $DOCKER_CONFIG) are used where no "
+        "credentials are configured. auto: with --manifests.",
+        default="auto",
+        env="IMAGE_UPDATER_DOCKER_CONFIG",
+        choices=("auto", "on", "off"),
+        commands=CYCLE | {TEST},
         section=Section.REGISTRIES,
     ),
 )

@@ -58,6 +58,8 @@ def test(options: LookUpOptions, environ: Mapping[str, str]) -> int:
         credentials=options.credentials,
         limit_per_s=options.limit_per_s,
         kubeconfig=options.kubeconfig,
+        ambient=options.cloud_identities,
+        docker_config=options.docker_config,
         environment=options.environment,
     )
     with Ending() as ending:

@@ -82,8 +82,8 @@ LOOK_UP_FLAGS: tuple[Flag, ...] = (
     ),
     _flag(
         "credentials",
-        "Credential reference to use instead of that of the registry: secret:, pullsecret:, env: "
-        "or ext:. Only the first two need a cluster.",
+        "Credential reference to use instead of that of the registry: secret:, pullsecret:, env:, "
+        "ext:, aws:, gcp: or azure:. Only the first two need a cluster.",
         metavar="REFERENCE",
     ),
     _flag(

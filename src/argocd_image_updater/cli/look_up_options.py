@@ -11,6 +11,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from argocd_image_updater.cli.credential_options import (
+    CLOUDS,
+    DOCKER_CONFIG,
+    read_clouds,
+    read_docker_config_switch,
+)
 from argocd_image_updater.cli.flag import TEST
 from argocd_image_updater.cli.options import resolve
 from argocd_image_updater.cli.places import default_platform
@@ -27,8 +33,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from argocd_image_updater.core.reference import ImageReference
+    from argocd_image_updater.registry.credentials.clouds import Cloud
 
-_REFERENCES = "env:VARIABLE, ext:/path, pullsecret:namespace/name or secret:namespace/name#field"
+_REFERENCES = (
+    "env:VARIABLE, ext:/path, pullsecret:namespace/name, secret:namespace/name#field, or aws:auto, "
+    "gcp:auto, azure:auto"
+)
 _KNOWN_SYSTEMS = frozenset({"linux", "windows"})
 _IGNORES_CONSTRAINT = frozenset({Strategy.NEWEST_BUILD, Strategy.ALPHABETICAL})
 
@@ -50,6 +60,8 @@ class LookUpOptions:
     output: str
     all_tags: bool
     log_level: str
+    cloud_identities: frozenset[Cloud] = frozenset()
+    docker_config: bool = False
     log_format: str = "text"
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
@@ -86,6 +98,8 @@ def read_look_up_options(
         credentials=_reference(value["credentials"]),
         limit_per_s=None if settings["rate-limit"].is_default else value["rate-limit"],
         kubeconfig=value["kubeconfig"],
+        cloud_identities=read_clouds(settings[CLOUDS]),
+        docker_config=read_docker_config_switch(settings[DOCKER_CONFIG], usual=False),
         output=value["output"],
         all_tags=value["all"],
         log_level=value["loglevel"],

@@ -60,6 +60,8 @@ def open_session(options: RunOptions) -> AbstractAsyncContextManager[Session]:
             image_credential_sources=options.credentials.image_sources,
             shared_secret_namespaces=options.credentials.shared_namespaces,
             credential_program_timeout_s=options.credentials.program_timeout_s,
+            cloud_identities=options.credentials.cloud_identities,
+            docker_config=options.credentials.docker_config,
             environment=options.environment,
         )
     )

@@ -18,11 +18,7 @@ from argocd_image_updater.controller.verification import Proofs, VerifiedRegistr
 from argocd_image_updater.git.engine import GitEngine
 from argocd_image_updater.git.settings import GitSettings, GitStatistics
 from argocd_image_updater.git.tls import Trust
-from argocd_image_updater.registry.credentials.program import DEFAULT_TIMEOUT_S
-from argocd_image_updater.registry.credentials.resolver import (
-    CredentialResolver,
-    ImageSourcePolicy,
-)
+from argocd_image_updater.registry.credentials.chain import ChainSettings, open_chain
 from argocd_image_updater.registry.engine import RegistryEngine
 from argocd_image_updater.registry.network import RegistryNetwork
 from argocd_image_updater.state.directory import StateDirectory
@@ -56,19 +52,18 @@ class ReadsSecrets(Protocol):
 class EngineOptions:
     """What the engines need, as plain values.
 
-    image_sources: what the pull secrets of images may name. environment: of the process, for
-    proxies, ``env:`` credentials and what git needs.
+    credentials: what the operator decides about them. environment: of the process, for proxies,
+    ``env:`` credentials and what git needs.
     """
 
     state_dir: Path
     argocd_namespace: str
-    image_sources: ImageSourcePolicy
+    credentials: ChainSettings
     git_user: str = "argocd-image-updater"
     git_email: str = "noreply@argoproj.io"
     git_sign_off: bool = False
     git_allow_local: bool = False
     trust: Trust = field(default_factory=Trust)
-    credential_program_timeout_s: float = DEFAULT_TIMEOUT_S
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -154,12 +149,11 @@ class Engines:
         options = self._options
         return RegistryEngine(
             network=network,
-            resolver=CredentialResolver(
+            resolver=open_chain(
+                options.credentials,
+                traffic=network.traffic,
                 environ=options.environment,
-                clock=time.monotonic,
                 secret_reader=self._secrets.read_data,
-                policy=options.image_sources,
-                program_timeout_s=options.credential_program_timeout_s,
             ),
             store=self.store,
             unix=time.time,

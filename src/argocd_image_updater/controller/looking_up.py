@@ -22,7 +22,7 @@ from argocd_image_updater.errors import BugError
 from argocd_image_updater.kube.client import KubeClient
 from argocd_image_updater.kube.config import load_access
 from argocd_image_updater.kube.secrets import ClusterSecrets
-from argocd_image_updater.registry.credentials.resolver import CredentialResolver
+from argocd_image_updater.registry.credentials.chain import ChainSettings, open_chain
 from argocd_image_updater.registry.engine import RegistryEngine
 from argocd_image_updater.registry.network import RegistryNetwork
 from argocd_image_updater.registry.proxies import read_proxies
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.application import ObjectKey
     from argocd_image_updater.core.facts import Answer, Question
     from argocd_image_updater.core.settings import ImageSettings
+    from argocd_image_updater.registry.credentials.clouds import Cloud
     from argocd_image_updater.registry.endpoint import Endpoint
     from argocd_image_updater.registry.endpoints import EndpointTable
 
@@ -46,7 +47,8 @@ class LookUp:
 
     credentials: reference that is used instead of the registry's, empty = the registry's.
     limit_per_s: instead of the registry's, 0 = unlimited, None = the registry's.
-    kubeconfig: empty = where the cluster is found otherwise.
+    kubeconfig: empty = where the cluster is found otherwise. ambient, docker_config: of the chain
+    of credentials.
     """
 
     settings: ImageSettings
@@ -55,6 +57,8 @@ class LookUp:
     credentials: str = ""
     limit_per_s: int | None = None
     kubeconfig: str = ""
+    ambient: frozenset[Cloud] = frozenset()
+    docker_config: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
@@ -118,9 +122,10 @@ async def look_up(
         opened.callback(store.close)
         engine = RegistryEngine(
             network=network,
-            resolver=CredentialResolver(
+            resolver=open_chain(
+                ChainSettings(ambient=wanted.ambient, docker_config=wanted.docker_config),
+                traffic=network.traffic,
                 environ=wanted.environment,
-                clock=time.monotonic,
                 secret_reader=secrets.read_data,
             ),
             store=store,

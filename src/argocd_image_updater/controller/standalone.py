@@ -25,6 +25,7 @@ from argocd_image_updater.core.templates import parse_template
 from argocd_image_updater.errors import ConfigError
 from argocd_image_updater.git.secrets import MappedSecrets
 from argocd_image_updater.manifests.store import read_snapshot
+from argocd_image_updater.registry.credentials.chain import ChainSettings
 from argocd_image_updater.registry.credentials.program import DEFAULT_TIMEOUT_S
 from argocd_image_updater.registry.credentials.reference import CredentialKind
 from argocd_image_updater.registry.credentials.resolver import ImageSourcePolicy
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.application import ObjectKey
     from argocd_image_updater.core.report import CycleReport
     from argocd_image_updater.core.snapshot import Secret, Snapshot
+    from argocd_image_updater.registry.credentials.clouds import Cloud
     from argocd_image_updater.registry.endpoints import EndpointTable
 
 __all__ = ["Progress", "StandaloneOptions", "StandaloneSession"]
@@ -69,6 +71,8 @@ class StandaloneOptions:
     image_credential_sources: frozenset[str] | None = None
     shared_secret_namespaces: frozenset[str] = frozenset()
     credential_program_timeout_s: float = DEFAULT_TIMEOUT_S
+    cloud_identities: frozenset[Cloud] = frozenset()
+    docker_config: bool = True
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -114,13 +118,12 @@ class StandaloneSession:
             EngineOptions(
                 state_dir=options.state_dir,
                 argocd_namespace=options.argocd_namespace,
-                image_sources=_image_sources(options),
+                credentials=_credentials(options),
                 git_user=options.git_user,
                 git_email=options.git_email,
                 git_sign_off=options.git_sign_off,
                 git_allow_local=options.git_allow_local,
                 trust=trust_below(options.state_dir / "trust"),
-                credential_program_timeout_s=options.credential_program_timeout_s,
                 environment=options.environment,
             ),
             secrets=self._secrets,
@@ -224,11 +227,16 @@ def _selecting_nothing(report: CycleReport) -> Iterator[str]:
             )
 
 
-def _image_sources(options: StandaloneOptions) -> ImageSourcePolicy:
-    """Return what images may name; the folders count as the one namespace that is watched."""
+def _credentials(options: StandaloneOptions) -> ChainSettings:
+    """Return the rules; the folders count as the one namespace that is watched."""
     usual = ImageSourcePolicy.for_watched(frozenset((options.argocd_namespace,)))
     sources = options.image_credential_sources
-    return ImageSourcePolicy(
-        kinds=usual.kinds if sources is None else frozenset(map(CredentialKind, sources)),
-        namespaces=options.shared_secret_namespaces,
+    return ChainSettings(
+        images=ImageSourcePolicy(
+            kinds=usual.kinds if sources is None else frozenset(map(CredentialKind, sources)),
+            namespaces=options.shared_secret_namespaces,
+        ),
+        program_timeout_s=options.credential_program_timeout_s,
+        ambient=options.cloud_identities,
+        docker_config=options.docker_config,
     )

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from argocd_image_updater.registry.credentials.clouds import Cloud
+
 
 @dataclass(frozen=True, slots=True)
 class GitIdentity:
@@ -27,11 +29,17 @@ class GitIdentity:
 
 @dataclass(frozen=True, slots=True)
 class CredentialRules:
-    """What the pull secrets of images may name. sources: None = by the watched namespaces."""
+    """What the pull secrets of images may name, and what registries without credentials get.
+
+    sources: None = by the watched namespaces. cloud_identities: clouds whose registries get this
+    program's identity.
+    """
 
     sources: frozenset[str] | None = None
     shared_namespaces: frozenset[str] = frozenset()
     program_timeout_s: float = DEFAULT_TIMEOUT_S
+    cloud_identities: frozenset[Cloud] = frozenset()
+    docker_config: bool = False
 
 
 @dataclass(frozen=True, slots=True)

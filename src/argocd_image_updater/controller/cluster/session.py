@@ -33,6 +33,7 @@ from argocd_image_updater.core.resolution import Context
 from argocd_image_updater.core.settings import Problem
 from argocd_image_updater.errors import UpdaterError
 from argocd_image_updater.kube.kinds import IMAGE_UPDATERS
+from argocd_image_updater.registry.credentials.chain import ChainSettings
 from argocd_image_updater.registry.credentials.reference import CredentialKind
 from argocd_image_updater.registry.credentials.resolver import ImageSourcePolicy
 from argocd_image_updater.registry.division import divided
@@ -203,13 +204,12 @@ class ClusterSession:
         return EngineOptions(
             state_dir=options.state_dir,
             argocd_namespace=self._namespaces.argocd,
-            image_sources=_image_sources(options, self._namespaces),
+            credentials=_credentials(options, self._namespaces),
             git_user=options.git.user,
             git_email=options.git.email,
             git_sign_off=options.git.sign_off,
             git_allow_local=options.git.allow_local,
             trust=trust_in_pod(self._trust_folder, options.environment),
-            credential_program_timeout_s=options.credentials.program_timeout_s,
             environment=options.environment,
         )
 
@@ -273,11 +273,16 @@ def _verification_blocks(resource: Resource) -> Iterator[VerificationBlock]:
     yield from (level for level in levels if level is not None)
 
 
-def _image_sources(options: ControllerOptions, namespaces: Namespaces) -> ImageSourcePolicy:
-    """Return what the pull secrets of images may name."""
+def _credentials(options: ControllerOptions, namespaces: Namespaces) -> ChainSettings:
+    """Return the rules, which depend on how many namespaces are watched."""
     usual = ImageSourcePolicy.for_watched(frozenset(namespaces.watched))
     sources = options.credentials.sources
-    return ImageSourcePolicy(
-        kinds=usual.kinds if sources is None else frozenset(map(CredentialKind, sources)),
-        namespaces=options.credentials.shared_namespaces,
+    return ChainSettings(
+        images=ImageSourcePolicy(
+            kinds=usual.kinds if sources is None else frozenset(map(CredentialKind, sources)),
+            namespaces=options.credentials.shared_namespaces,
+        ),
+        program_timeout_s=options.credentials.program_timeout_s,
+        ambient=options.credentials.cloud_identities,
+        docker_config=options.credentials.docker_config,
     )

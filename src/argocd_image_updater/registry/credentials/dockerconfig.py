@@ -3,7 +3,7 @@
 An entry is meant for a host, or for repositories below a path of it. Hosts are compared as a whole,
 without scheme, letter case and default port; the names of Docker Hub are one host; ``*`` stands for
 one label, as Kubernetes allows. The longest path wins, an exact host before a pattern, and an
-unusable entry gives way to the next one.
+unusable entry gives way to the next one. An identity token is traded at the token service.
 Rules: ``tests/vectors/data/dockerconfig_credentials.json`` and
 https://kubernetes.io/docs/concepts/containers/images/#config-json.
 """
@@ -15,7 +15,7 @@ import binascii
 import json
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from argocd_image_updater.registry.credentials.values import (
     VALUE_LIMIT,
@@ -24,6 +24,9 @@ from argocd_image_updater.registry.credentials.values import (
     split_pair,
 )
 from argocd_image_updater.registry.endpoint import Credentials
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 # A Secret holds at most 1 MiB; this bounds the comparisons.
 ENTRIES_LIMIT = 10_000
@@ -38,6 +41,8 @@ _DOCKER_HUB_HOSTS = frozenset(
         "hub.docker.com",
     )
 )
+# The name of Docker Hub at credential helpers, and the key that `docker login` writes.
+DOCKER_HUB_SERVER = "https://index.docker.io/v1/"
 _DEFAULT_PORTS = {"https": "443", "http": "80"}
 # Paths of the registry APIs, which tools write into keys although they name no repository.
 _API_PATHS = frozenset(("v1", "v2"))
@@ -53,42 +58,82 @@ class _Location:
 
 
 def credentials_from_docker_config(
-    text: str, *, api_url: str, repository: str = "", source: str = ""
+    text: str,
+    *,
+    api_url: str,
+    repository: str = "",
+    source: str = "",
+    identity_tokens: bool = False,
 ) -> Credentials:
-    """Return the credentials for a registry; an empty `repository` fits every path."""
-    registry = _locate(api_url, scheme=_scheme(api_url))
-    if not registry.host:
-        raise CredentialValueError("the API URL of the registry has no host")
-    candidates = []
-    for key, entry in _entries(text).items():
-        location = _locate(key, scheme=_scheme(api_url))
-        if _serves(location, registry, repository=repository):
-            rank = (-len(location.path), "*" in location.host or "?" in location.host, key)
-            candidates.append((rank, entry))
-    if not candidates:
+    """Return the credentials for a registry; an empty `repository` fits every path.
+
+    identity_tokens: whether what comes out may be an identity token in place of user and password.
+    """
+    entries = docker_config_section(read_docker_config(text), "auths")
+    if entries is None:
+        raise CredentialValueError("the value has no object 'auths'")
+    keys = matching_keys(entries, api_url=api_url, repository=repository)
+    if not keys:
         raise CredentialValueError("no entry of 'auths' is meant for this registry")
+    return usable_entry(
+        [entries[key] for key in keys], source=source, identity_tokens=identity_tokens
+    )
+
+
+def usable_entry(entries: list[Any], *, source: str, identity_tokens: bool = False) -> Credentials:
+    """Return the credentials of the first entry that has some; raise where none has."""
     problem = CredentialValueError("")
-    for _, entry in sorted(candidates, key=lambda candidate: candidate[0]):
+    for entry in entries:
         try:
-            return _usable(entry, source=source)
+            return _usable(entry, source=source, identity_tokens=identity_tokens)
         except CredentialValueError as error:
             problem = error
     raise problem
 
 
-def _entries(text: str) -> dict[str, Any]:
+def matching_keys(keys: Iterable[str], *, api_url: str, repository: str = "") -> list[str]:
+    """Return the keys that are meant for a repository of a registry, the best one first."""
+    scheme = _scheme(api_url)
+    registry = _locate(api_url, scheme=scheme)
+    if not registry.host:
+        raise CredentialValueError("the API URL of the registry has no host")
+    ranked = []
+    for key in keys:
+        location = _locate(key, scheme=scheme)
+        if _serves(location, registry, repository=repository):
+            ranked.append((-len(location.path), "*" in location.host or "?" in location.host, key))
+    return [key for _, _, key in sorted(ranked)]
+
+
+def server_name(api_url: str) -> str:
+    """Return the name under which Docker's tools keep the login of a registry."""
+    registry = _locate(api_url, scheme=_scheme(api_url))
+    if registry.host == _DOCKER_HUB:
+        return DOCKER_HUB_SERVER
+    return f"{registry.host}:{registry.port}" if registry.port else registry.host
+
+
+def read_docker_config(text: str) -> dict[str, Any]:
+    """Return the object that a Docker configuration is."""
     if len(text) > VALUE_LIMIT:
         raise CredentialValueError(f"the value is longer than {VALUE_LIMIT} characters")
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
         raise CredentialValueError("the value is not JSON") from None
-    auths = document.get("auths") if isinstance(document, dict) else None
-    if not isinstance(auths, dict):
-        raise CredentialValueError("the value has no object 'auths'")
-    if len(auths) > ENTRIES_LIMIT:
-        raise CredentialValueError(f"'auths' has more than {ENTRIES_LIMIT} entries")
-    return auths
+    if not isinstance(document, dict):
+        raise CredentialValueError("the value is no JSON object")
+    return document
+
+
+def docker_config_section(document: dict[str, Any], name: str) -> dict[str, Any] | None:
+    """Return a part of a Docker configuration by host; None where it is not there or no object."""
+    section = document.get(name)
+    if not isinstance(section, dict):
+        return None
+    if len(section) > ENTRIES_LIMIT:
+        raise CredentialValueError(f"{name!r} has more than {ENTRIES_LIMIT} entries")
+    return section
 
 
 def _scheme(url: str) -> str:
@@ -133,9 +178,12 @@ def _same_host(pattern: str, host: str) -> bool:
     return len(labels) == len(patterns) and all(map(fnmatchcase, labels, patterns))
 
 
-def _usable(entry: object, *, source: str) -> Credentials:
+def _usable(entry: object, *, source: str, identity_tokens: bool) -> Credentials:
     if not isinstance(entry, dict):
         raise CredentialValueError("the entry of this registry is no object")
+    token = entry.get("identitytoken")
+    if identity_tokens and isinstance(token, str) and token:
+        return Credentials(source=source, identity_token=token)  # `auth` beside it has no password
     if entry.get("auth") not in (None, ""):
         return split_pair(_decoded(entry["auth"]), source=source)
     username, password = entry.get("username"), entry.get("password")

@@ -1,7 +1,8 @@
 """Run the program that prints the credentials of a registry.
 
-No shell, no arguments, no standard input; a session of its own, so that everything it starts ends
-with it when it takes too long. Its output is a secret: it is returned and appears nowhere else.
+No shell; a session of its own, so that everything it starts ends with it when it takes too long.
+What is asked goes to its standard input, never into its arguments. Its output is a secret: it is
+returned and appears nowhere else.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import contextlib
 import os
 import signal
 import stat
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.errors import UpdaterError, shorten
@@ -33,15 +35,50 @@ class ProgramError(UpdaterError):
     """The program could not be run or failed. The message never holds its standard output."""
 
 
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a program ended: exit status, standard output, and why it says it failed."""
+
+    status: int
+    output: bytes = field(repr=False)
+    complaint: str
+
+
 async def run_program(
     path: str, *, environ: Mapping[str, str], timeout_s: float = DEFAULT_TIMEOUT_S
 ) -> bytes:
     """Return the standard output of the program; raise ProgramError unless it exits with 0."""
+    ending = await watch_program(path, environ=environ, timeout_s=timeout_s)
+    check_ending(ending)
+    return ending.output
+
+
+def check_ending(ending: Ending) -> None:
+    """Raise ProgramError unless the program exited with 0."""
+    if ending.status != 0:
+        complaint = ending.complaint or "no message"
+        raise ProgramError(f"failed with exit status {ending.status}: {complaint}")
+
+
+async def watch_program(
+    path: str,
+    *,
+    environ: Mapping[str, str],
+    arguments: tuple[str, ...] = (),
+    question: bytes = b"",
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+) -> Ending:
+    """Run the program to its end, whatever its exit status. question: its standard input.
+
+    Raises:
+        ProgramError: it cannot be started, takes too long or prints too much.
+    """
     _check_program(path)
     try:
         process = await asyncio.create_subprocess_exec(
             path,
-            stdin=asyncio.subprocess.DEVNULL,
+            *arguments,
+            stdin=asyncio.subprocess.PIPE if question else asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
             env=dict(environ),
@@ -51,8 +88,8 @@ async def run_program(
         raise ProgramError(f"cannot be started: {error.strerror}") from None
     try:
         async with asyncio.timeout(timeout_s):
-            output, complaint = await _collect(process)
-            status = await process.wait()
+            output, complaint = await _collect(process, question)
+            return Ending(await process.wait(), output, complaint)
     except TimeoutError:
         raise ProgramError(
             f"did not end within {timeout_s:g} s ({TIMEOUT_SETTING}) and was killed"
@@ -60,9 +97,6 @@ async def run_program(
     finally:
         if process.returncode is None:
             await _kill_group(process)
-    if status != 0:
-        raise ProgramError(f"failed with exit status {status}: {complaint or 'no message'}")
-    return output
 
 
 def _check_program(path: str) -> None:
@@ -76,16 +110,26 @@ def _check_program(path: str) -> None:
         raise ProgramError("is not a file")
 
 
-async def _collect(process: asyncio.subprocess.Process) -> tuple[bytes, str]:
+async def _collect(process: asyncio.subprocess.Process, question: bytes) -> tuple[bytes, str]:
     """Return standard output as it is, and the beginning of standard error on one line."""
     assert process.stdout is not None
     assert process.stderr is not None
     async with asyncio.TaskGroup() as tasks:
         output = tasks.create_task(_read(process.stdout, VALUE_LIMIT + 1))
         complaint = tasks.create_task(_read(process.stderr, ERROR_OUTPUT_LIMIT))
+        if process.stdin is not None:
+            await _tell(process.stdin, question)
     if len(output.result()) > VALUE_LIMIT:
         raise ProgramError(f"printed more than {VALUE_LIMIT} bytes")
     return output.result(), shorten(complaint.result().decode("utf-8", "replace"))
+
+
+async def _tell(stream: asyncio.StreamWriter, question: bytes) -> None:
+    """Write and close; a program need not read what it does not want to know."""
+    stream.write(question)
+    with contextlib.suppress(ConnectionError):
+        await stream.drain()
+    stream.close()
 
 
 async def _read(stream: asyncio.StreamReader, limit: int) -> bytes:

@@ -1,21 +1,31 @@
 """Credential references: where user and password of a registry come from.
 
-``[<anything>=]<kind>:<definition>`` with the kinds ``secret``, ``pullsecret``, ``env`` and ``ext``.
-Whoever checks a reference checks the parsed value, never its text: the kind may be written in any
-letter case and the part before ``=`` is ignored.
-Rules: ``tests/vectors/data/credential_source.json``.
+``[<anything>=]<kind>:<definition>`` with the kinds ``secret``, ``pullsecret``, ``env`` and ``ext``,
+and ``aws``, ``gcp`` and ``azure`` for the identity that a cloud gives to this program. Whoever
+checks a reference checks the parsed value, never its text: the kind may be written in any letter
+case and the part before ``=`` is ignored.
+Rules: ``tests/vectors/data/credential_source.json``; the clouds: docs/credentials.md.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 from argocd_image_updater.errors import ConfigError
+from argocd_image_updater.registry.credentials.clouds import Cloud, is_aws_region
 
 DOCKER_CONFIG_FIELD = ".dockerconfigjson"
 # Names of Kubernetes objects have at most 253 characters, paths 4096.
 REFERENCE_LIMIT = 8_192
+# The definition of a cloud identity that says: as the name of the registry's host tells.
+AUTO = "auto"
+# The definition of an identity at the public registry of AWS.
+PUBLIC = "public"
+
+_CLOUDS = {cloud.value: cloud for cloud in Cloud}
+_CLIENT_ID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 class CredentialKind(StrEnum):
@@ -25,6 +35,14 @@ class CredentialKind(StrEnum):
     PULL_SECRET = "pullsecret"  # noqa: S105 - the name of a kind
     ENV = "env"
     EXT = "ext"
+    AWS = "aws"
+    GCP = "gcp"
+    AZURE = "azure"
+
+    @property
+    def cloud(self) -> Cloud | None:
+        """The cloud whose identity this kind means; None for the others."""
+        return _CLOUDS.get(self.value)
 
 
 class CredentialReferenceError(ConfigError):
@@ -35,7 +53,8 @@ class CredentialReferenceError(ConfigError):
 class CredentialReference:
     """A parsed reference.
 
-    name: of the Secret, the variable or the path of the program. namespace, field: of a Secret.
+    name: of the Secret, the variable or the path of the program; the definition of a cloud
+    identity. namespace, field: of a Secret.
     registry: the ignored part before ``=``.
     """
 
@@ -98,6 +117,26 @@ def _pull_secret(kind: CredentialKind, definition: str, registry: str) -> Creden
     return CredentialReference(kind, name, namespace, DOCKER_CONFIG_FIELD, registry)
 
 
+def _aws(kind: CredentialKind, definition: str, registry: str) -> CredentialReference:
+    if definition not in (AUTO, PUBLIC) and not is_aws_region(definition):
+        raise CredentialReferenceError(
+            f"must have the form {kind}:{AUTO}, {kind}:{PUBLIC} or {kind}:REGION"
+        )
+    return CredentialReference(kind, definition, registry=registry)
+
+
+def _gcp(kind: CredentialKind, definition: str, registry: str) -> CredentialReference:
+    if definition != AUTO:
+        raise CredentialReferenceError(f"must have the form {kind}:{AUTO}")
+    return CredentialReference(kind, definition, registry=registry)
+
+
+def _azure(kind: CredentialKind, definition: str, registry: str) -> CredentialReference:
+    if definition != AUTO and not _CLIENT_ID.fullmatch(definition):
+        raise CredentialReferenceError(f"must have the form {kind}:{AUTO} or {kind}:CLIENT-ID")
+    return CredentialReference(kind, definition.lower(), registry=registry)
+
+
 def _namespaced(text: str) -> tuple[str, str]:
     """Return namespace and name; both empty unless there are exactly these two parts."""
     parts = text.split("/")
@@ -110,4 +149,7 @@ _DEFINITIONS = {
     CredentialKind.PULL_SECRET: _pull_secret,
     CredentialKind.ENV: _named,
     CredentialKind.EXT: _named,
+    CredentialKind.AWS: _aws,
+    CredentialKind.GCP: _gcp,
+    CredentialKind.AZURE: _azure,
 }

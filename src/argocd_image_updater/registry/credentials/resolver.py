@@ -1,9 +1,12 @@
-"""Credentials for a question to a registry: of the image, of the endpoint, or none.
+"""Credentials for a question to a registry: the chain of all sources.
 
-An image's own reference is read anew each time and never mixed with the endpoint's pair; where the
+In this order: the image's own reference, the endpoint's, the identity of the registry's cloud, the
+logins of Docker on this machine, none. The last ones take part where the operator wants it. An
+image's own reference is read anew each time and never mixed with the endpoint's pair; where the
 chosen source fails, nothing else is tried. It may name Secrets of its own namespace only, which is
 checked on the parsed reference. The pair of an endpoint is kept until it expires or is refused.
-Rules: ``tests/vectors/data/credential_lifecycle.json`` and ``pull_secret_scope.json``.
+Rules: ``tests/vectors/data/credential_lifecycle.json`` and ``pull_secret_scope.json``; the chain:
+docs/credentials.md.
 """
 
 from __future__ import annotations
@@ -14,6 +17,8 @@ from typing import TYPE_CHECKING
 from argocd_image_updater.core.application import ObjectKey
 from argocd_image_updater.core.facts import Failure, FailureKind
 from argocd_image_updater.errors import ConfigError, UpdaterError
+from argocd_image_updater.registry.credentials.cloud_identities import AMBIENT_SETTING
+from argocd_image_updater.registry.credentials.docker_files import DOCKER_CONFIG_SETTING
 from argocd_image_updater.registry.credentials.dockerconfig import (
     credentials_from_docker_config,
 )
@@ -30,6 +35,8 @@ from argocd_image_updater.registry.single_flight import SingleFlight
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from argocd_image_updater.registry.credentials.cloud_identities import CloudIdentities
+    from argocd_image_updater.registry.credentials.docker_files import DockerConfigFile
     from argocd_image_updater.registry.endpoint import Endpoint
 
     SecretReader = Callable[[ObjectKey], Awaitable[Mapping[str, bytes] | None]]
@@ -78,7 +85,7 @@ class CredentialResolver:
     """Fetches credentials; one for the process.
 
     clock: monotonic seconds. secret_reader: None where there is no cluster; it returns None for a
-    Secret that does not exist.
+    Secret that does not exist. clouds, docker_config: None where they take no part.
     """
 
     def __init__(
@@ -89,12 +96,16 @@ class CredentialResolver:
         secret_reader: SecretReader | None = None,
         policy: ImageSourcePolicy | None = None,
         program_timeout_s: float = DEFAULT_TIMEOUT_S,
+        clouds: CloudIdentities | None = None,
+        docker_config: DockerConfigFile | None = None,
     ) -> None:
         self._environ = environ
         self._clock = clock
         self._secret_reader = secret_reader
         self._policy = policy or ImageSourcePolicy()
         self._program_timeout_s = program_timeout_s
+        self._clouds = clouds
+        self._docker_config = docker_config
         self._stored: dict[str, _Stored] = {}
         self._reading: SingleFlight[str] = SingleFlight()
 
@@ -112,7 +123,7 @@ class CredentialResolver:
         """
         text = pull_secret or endpoint.credentials
         if not text:
-            return ANONYMOUS
+            return await self._unconfigured(endpoint, repository=repository)
         whose = "the image's pull secret" if pull_secret else "credentials"
         about = f"{whose} for registry {endpoint.name or endpoint.api_url}"
         try:
@@ -133,24 +144,50 @@ class CredentialResolver:
 
         used: the pair that was refused; one that was read since then is kept.
         """
+        dropped = used is not None and self._drop(used)
         if not endpoint.credentials:
-            return False
+            return dropped
         stored = self._stored.get(endpoint.prefix)
         if stored and (used is None or _may_be_of(used, stored.raw)):
             del self._stored[endpoint.prefix]
         return True
 
+    async def _unconfigured(self, endpoint: Endpoint, *, repository: str) -> Credentials | Failure:
+        """Return what an endpoint without credentials gets: of its cloud, of Docker, or none."""
+        about = f"for registry {endpoint.name or endpoint.api_url}"
+        try:
+            if self._clouds and (identity := self._clouds.ambient_reference(endpoint)):
+                about = f"identity {about} ({identity} by {AMBIENT_SETTING})"
+                return await self._clouds.log_in(identity, endpoint)
+            if self._docker_config:
+                path = self._docker_config.path
+                about = f"login {about} ({path} by {DOCKER_CONFIG_SETTING})"
+                found = await self._docker_config.find(endpoint, repository=repository)
+                return found or ANONYMOUS
+        except UpdaterError as error:
+            return Failure(FailureKind.CREDENTIALS, f"{about}: {error}")
+        return ANONYMOUS
+
+    def _drop(self, used: Credentials) -> bool:
+        """Forget a login that somebody else keeps for this resolver."""
+        keepers = [keeper for keeper in (self._clouds, self._docker_config) if keeper]
+        return any(keeper.drop(used) for keeper in keepers)
+
     async def _of_endpoint(
         self, endpoint: Endpoint, reference: CredentialReference, *, repository: str
     ) -> Credentials:
         """Return the kept pair while it is complete and fresh, else read and keep it."""
+        if reference.kind.cloud:
+            if self._clouds is None:
+                raise SourceError("cloud identities are not used by this command")
+            return await self._clouds.log_in(reference, endpoint)
         stored = self._stored.get(endpoint.prefix)
         if stored is None or not self._is_fresh(stored, endpoint):
             self._stored.pop(endpoint.prefix, None)
             raw = await self._read_once(endpoint, reference)
             stored = _Stored(endpoint.credentials, raw, self._clock())
         pair = _credentials(stored.raw, reference, endpoint=endpoint, repository=repository)
-        if pair.username and pair.password:
+        if (pair.username and pair.password) or pair.identity_token:
             self._stored[endpoint.prefix] = stored
         return pair
 
@@ -160,6 +197,11 @@ class CredentialResolver:
         return stored.reference == endpoint.credentials and not expired
 
     def _check_allowed(self, reference: CredentialReference, *, namespace: str) -> None:
+        if reference.kind.cloud:
+            raise ReferenceRefused(
+                "images may never name the identity of this program; the operator can give it to "
+                "the registry, in registries.conf"
+            )
         if reference.kind in _PROCESS_KINDS:
             if reference.kind not in self._policy.kinds:
                 raise ReferenceRefused(
@@ -207,7 +249,11 @@ def _credentials(
     source = str(reference)
     if reference.kind is CredentialKind.PULL_SECRET:
         return credentials_from_docker_config(
-            raw, api_url=endpoint.api_url, repository=repository, source=source
+            raw,
+            api_url=endpoint.api_url,
+            repository=repository,
+            source=source,
+            identity_tokens=True,
         )
     complete = reference.kind is CredentialKind.ENV
     return split_pair(raw, source=source, complete=complete)
