@@ -122,10 +122,13 @@ class Controller:
             client_namespace=access.namespace,
         )
         proxies = read_proxies(options.environment)
-        self._client = KubeClient(
-            access, observe=self._metrics.observe_kube, proxy_for=proxies.proxy_for
+        # Leases have requests of their own: they wait for no write that a slow webhook holds up.
+        self._client, self._lease_client = (
+            KubeClient(access, observe=self._metrics.observe_kube, proxy_for=proxies.proxy_for)
+            for _ in range(2)
         )
-        opened.push_async_callback(self._client.close)
+        for client in (self._client, self._lease_client):
+            opened.push_async_callback(client.close)
         await opened.enter_async_context(
             serving(
                 options,
@@ -145,7 +148,7 @@ class Controller:
             return await self._work(Always(), stop)
         identity, namespace, shards = new_identity(), self._namespaces.lease, self._options.shards
         leases = ShardLeases(
-            self._client,
+            self._lease_client,
             namespace=namespace,
             identity=identity,
             shards=shards,
