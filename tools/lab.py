@@ -79,6 +79,7 @@ PARTS = (
     Part("argocd", "argocd", "", "Argo CD's controllers", _BUILT),
     Part("kustomize", "kustomize", "", "renders for Argo CD", _BUILT),
     Part("helm", "helm", "", "renders for Argo CD", _BUILT),
+    Part("referrers-registry", "referrers-registry", "", "lists referrers", _BUILT),
 )
 
 

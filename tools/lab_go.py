@@ -49,6 +49,8 @@ class GoPart:
     stamps: tuple[str, ...] = ()
     # A folder of the module that tests read, copied beside the program under its last name.
     folder: str = ""
+    # The program itself, where the module is a library only.
+    source: str = ""
 
 
 def _kubernetes_part(name: str) -> GoPart:
@@ -68,6 +70,23 @@ def _kubernetes_part(name: str) -> GoPart:
         ),
     )
 
+
+# A registry in memory with the referrers API, which CNCF Distribution 2.8 has not.
+REFERRERS_REGISTRY = """\
+package main
+
+import (
+	"log"
+	"net/http"
+	"os"
+
+	"github.com/google/go-containerregistry/pkg/registry"
+)
+
+func main() {
+	log.Fatal(http.ListenAndServe(os.Args[1], registry.New(registry.WithReferrersSupport(true))))
+}
+"""
 
 GO_PARTS = (
     _kubernetes_part("kube-apiserver"),
@@ -94,6 +113,13 @@ GO_PARTS = (
         version="v3.18.4",
         package="cmd/helm",
         stamps=("helm.sh/helm/v3/internal/version.version=v3.18.4",),
+    ),
+    GoPart(
+        name="referrers-registry",
+        module="github.com/google/go-containerregistry",
+        version="v0.21.2",
+        package="",
+        source=REFERRERS_REGISTRY,
     ),
 )
 
@@ -166,6 +192,8 @@ def fetch(part: GoPart, go: str, *, workshop: Path) -> dict[str, Any]:
     try:
         module: dict[str, Any] = json.loads(run(download, folder=cache_folder()))
         (workshop / "go.mod").write_text(tools_module(part, _go_mod(module["GoMod"], go)))
+        if part.source:
+            (workshop / "main.go").write_text(part.source)
         run([go, "list", "-mod=mod", "-deps", _package(part)], folder=workshop)
     except LabError as error:
         raise LabError(
@@ -184,7 +212,7 @@ def _copy_files(source: Path, into: Path) -> None:
 
 
 def _package(part: GoPart) -> str:
-    return "/".join(filter(None, (part.module, part.package)))
+    return "." if part.source else "/".join(filter(None, (part.module, part.package)))
 
 
 def build_command(part: GoPart, go: str, output: Path) -> list[str]:

@@ -49,13 +49,10 @@ class DistributionRegistry:
         self._connection = None
 
     def __enter__(self):
-        program = find_program("docker-registry")
-        assert program, "docker-registry is not installed"
-        config = self.folder / "config.json"  # JSON is YAML
-        config.write_text(json.dumps(self._config))
+        command = self._command()
         with self.access_log.open("wb") as out, (self.folder / "error.log").open("wb") as err:
             self._process = subprocess.Popen(
-                [program, "serve", str(config)],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
@@ -199,6 +196,13 @@ class DistributionRegistry:
                 method, target, *_ = rest.split(" ")
                 counts[method, target.partition("?")[0]] += 1
         return counts
+
+    def _command(self):
+        program = find_program("docker-registry")
+        assert program, "docker-registry is not installed"
+        config = self.folder / "config.json"  # JSON is YAML
+        config.write_text(json.dumps(self._config))
+        return [program, "serve", str(config)]
 
     def _tag_folder(self, repository):
         root = self.folder / "data/docker/registry/v2/repositories"

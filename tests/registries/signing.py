@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 SIGN_PREDICATE = "https://sigstore.dev/cosign/sign/v1"
+IMAGE_CONFIG = "application/vnd.oci.image.config.v1+json"
 EMPTY_CONFIG = b"{}"
 
 
@@ -106,7 +107,7 @@ def signature_tag(digest, suffix=".sig"):
     return digest.replace(":", "-") + suffix
 
 
-def artifact(registry, repository, layers, **more):
+def artifact(registry, repository, layers, *, config_type=IMAGE_CONFIG, **more):
     """Push the blobs of a signature artifact and return its manifest.
 
     layers: (media type, content, annotations).
@@ -124,7 +125,7 @@ def artifact(registry, repository, layers, **more):
         "schemaVersion": 2,
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "config": {
-            "mediaType": "application/vnd.oci.image.config.v1+json",
+            "mediaType": config_type,
             "digest": registry.push_blob(repository, EMPTY_CONFIG),
             "size": len(EMPTY_CONFIG),
         },

@@ -18,6 +18,16 @@ SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 SIGNATURE_ANNOTATION = "dev.cosignproject.cosign/signature"
 
 _SIMPLE_SIGNING_ARTIFACT = "application/vnd.dev.cosign.artifact.sig.v1+json"
+# Where an artifact names no type, the type of its config is listed, and some registries list that
+# always; these tell nothing.
+_UNTOLD = frozenset(
+    {
+        "",
+        "application/vnd.oci.empty.v1+json",
+        "application/vnd.oci.image.config.v1+json",
+        "application/vnd.docker.container.image.v1+json",
+    }
+)
 # Both spellings that were in use: the version in the type, or as its parameter.
 _BUNDLE = re.compile(
     r"application/vnd\.dev\.sigstore\.bundle(?:\.v0\.[0-9]+\+json|\+json;\s*version=0\.[0-9]+)"
@@ -44,5 +54,7 @@ def holds_signature(media_type: str) -> bool:
 
 
 def may_be_signature(artifact_type: str) -> bool:
-    """Tell whether an artifact is worth a look; one that names no type may be one."""
-    return artifact_type in {"", _SIMPLE_SIGNING_ARTIFACT} or holds_signature(artifact_type)
+    """Tell whether an artifact is worth a look; one that does not tell its type may be one."""
+    if artifact_type in _UNTOLD or artifact_type == _SIMPLE_SIGNING_ARTIFACT:
+        return True
+    return holds_signature(artifact_type)

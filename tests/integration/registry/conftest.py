@@ -1,13 +1,20 @@
-"""One CNCF Distribution for the session; each test uses a repository of its own."""
+"""One registry of each kind for the session; each test uses a repository of its own."""
 
 import pytest
 
 from registries.distribution import DistributionRegistry
+from registries.referrers import ReferrersRegistry
 
 
 @pytest.fixture(scope="session")
 def distribution():
     with DistributionRegistry() as registry:
+        yield registry
+
+
+@pytest.fixture(scope="session")
+def referrers_registry():
+    with ReferrersRegistry() as registry:
         yield registry
 
 

@@ -8,6 +8,7 @@ import fcntl
 import json
 import sys
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -91,6 +92,14 @@ def test_a_missing_part_is_built_once_with_its_folder(go, cache):
     assert len(builds) == 1
     assert "-ldflags=-s -w -X example.com/tool/version.v=1.2.3" in builds[0]
     assert builds[0][-1] == "example.com/tool/cmd/tool"
+
+
+def test_a_program_that_stands_here_is_built_beside_its_module(go, cache):
+    part = replace(PART, package="", source="package main\n")
+    lab_go.build_missing([part])
+    (main,) = cache.glob("modules/*/main.go")
+    assert main.read_text() == "package main\n"
+    assert [words[-1] for words in asked(go) if words[0] in {"list", "build"}] == [".", "."]
 
 
 def test_a_failed_build_says_why_and_leaves_nothing_behind(go, cache):
