@@ -100,6 +100,7 @@ class _Resource(msgspec.Struct, omit_defaults=True):
     failure: _Problem | None = None
     decisions: list[_Decision] = []
     problems: list[_Problem] = []
+    earlier: list[tuple[str, _Decision]] = []
     omitted: _Count = 0
 
 
@@ -123,6 +124,11 @@ def encode_report(report: ShardReport, *, limit_bytes: int = DOCUMENT_BYTES) -> 
     """Return a report as bytes, at most so many; the same report gives the same bytes."""
     kept = sum(len(part.decisions) + len(part.problems) for part in report.parts.values())
     packed = _packed(report)
+    if len(packed) > limit_bytes:  # what was updated in earlier cycles goes first
+        report = replace(
+            report, parts={key: replace(part, earlier=()) for key, part in report.parts.items()}
+        )
+        packed = _packed(report)
     while len(packed) > limit_bytes and kept:
         kept = int(kept * min(_SHRINK, _SHRINK * limit_bytes / len(packed)))
         packed = _packed(_trimmed(report, kept))
@@ -222,6 +228,7 @@ def _resource(key: ObjectKey, part: ResourcePart) -> _Resource:
         failure=None if result.failure is None else _problem(result.failure),
         decisions=[_decision(item) for item in part.decisions],
         problems=[_problem(item) for item in part.problems],
+        earlier=[(plain(cycle, _NAME), _decision(item)) for cycle, item in part.earlier],
         omitted=part.omitted,
     )
 
@@ -240,7 +247,14 @@ def _part_of(item: _Resource) -> ResourcePart:
         tuple(_problem_of(found, key) for found in item.problems),
         plain(item.cycle, _NAME),
         item.omitted,
+        tuple(_earlier_of(item, key)),
     )
+
+
+def _earlier_of(item: _Resource, resource: ObjectKey) -> Iterator[tuple[str, Decision]]:
+    for cycle, found in item.earlier:
+        if found.change is not None and found.reason is Reason.UPDATED:
+            yield plain(cycle, _NAME), _decision_of(found, resource)
 
 
 def _key(namespace: str, name: str) -> ObjectKey:

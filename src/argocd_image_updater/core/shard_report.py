@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from argocd_image_updater.core.counting import count_by_resource, total
+from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.report import CycleReport, ResourceResult
 from argocd_image_updater.core.shards import STATUS_SHARD
 
@@ -33,7 +34,7 @@ class ResourcePart:
     """The last result of one resource in one shard.
 
     cycle: names the cycle it is from. omitted: decisions and problems that found no room; they are
-    counted all the same.
+    counted all the same. earlier: what cycles before updated a short while ago, with their names.
     """
 
     result: ResourceResult
@@ -41,6 +42,15 @@ class ResourcePart:
     problems: tuple[Problem, ...] = ()
     cycle: str = ""
     omitted: int = 0
+    earlier: tuple[tuple[str, Decision], ...] = ()
+
+    @property
+    def updates(self) -> Iterator[tuple[str, Decision]]:
+        """Yield what was written a short while ago, with the names of the cycles."""
+        yield from self.earlier
+        for decision in self.decisions:
+            if decision.reason is Reason.UPDATED and decision.change is not None:
+                yield self.cycle, decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +175,18 @@ def _added(one: ResourceResult | None, other: ResourceResult) -> ResourceResult:
     )
 
 
-def renewed(before: ResourcePart | None, part: ResourcePart) -> ResourcePart:
-    """Return a new part under the name of the cycle before where it says nothing new."""
-    if before is None or part.result.counters.images_updated:
+def renewed(
+    before: ResourcePart | None, part: ResourcePart, *, recent: Collection[str]
+) -> ResourcePart:
+    """Return a new part with what was updated before it; the one before if nothing is new.
+
+    recent: names of cycles that are not long ago.
+    """
+    if before is None:
+        return part
+    earlier = tuple(item for item in before.updates if item[0] in recent)
+    part = replace(part, earlier=earlier)
+    if part.result.counters.images_updated:
         return part
     return before if replace(part, cycle=before.cycle) == before else part
 

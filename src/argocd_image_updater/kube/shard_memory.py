@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from argocd_image_updater.core.shard_news import (
     NOTHING_TOLD,
-    forget,
     lists,
-    names_of,
-    tell,
+    named_updates,
+    names_in,
+    news_of,
 )
 from argocd_image_updater.core.shard_report import joined_report, renewed, split_report
 from argocd_image_updater.core.shards import STATUS_SHARD
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from argocd_image_updater.core.application import ObjectKey
     from argocd_image_updater.core.report import CycleReport
-    from argocd_image_updater.core.shard_news import PartName, Told
+    from argocd_image_updater.core.shard_news import UpdateName
     from argocd_image_updater.core.shard_report import Parts, ResourcePart
 
 
@@ -41,9 +41,10 @@ class ShardMemory:
         self._held: frozenset[int] = frozenset()
         self._own: dict[int, dict[ObjectKey, ResourcePart]] = {}
         self._others: dict[int, dict[ObjectKey, ResourcePart]] = {}
-        self._inherited: set[PartName] = set()
-        self._told: Told = NOTHING_TOLD
+        self._inherited: set[UpdateName] = set()
+        self._told = NOTHING_TOLD
         self._cycles = 0
+        self._began_s: dict[str, float] = {}
 
     @property
     def unknown(self) -> frozenset[int]:
@@ -70,7 +71,7 @@ class ShardMemory:
     def inherit(self, shard: int, parts: Mapping[ObjectKey, ResourcePart]) -> None:
         """Take in what the holder before found for a held shard."""
         self._own.setdefault(shard, dict(parts))
-        self._inherited |= _names(shard, parts)
+        self._inherited |= names_in(shard, parts)
 
     def put(
         self, shard: int, parts: Mapping[ObjectKey, ResourcePart], *, is_first: bool
@@ -82,25 +83,40 @@ class ShardMemory:
         before = self._others.get(shard, {})
         self._others[shard] = dict(parts)
         if is_first:
-            self._inherited |= _names(shard, parts)
+            self._inherited |= names_in(shard, parts)
         keys = before.keys() | parts.keys()
         return frozenset(key for key in keys if before.get(key) != parts.get(key))
 
-    def remember(self, report: CycleReport, *, known: frozenset[ObjectKey]) -> None:
+    def remember(self, report: CycleReport, *, known: frozenset[ObjectKey], now_s: float) -> None:
         """Take in a cycle of this replica. known: all resources there are."""
         self._cycles += 1
         cycle = f"{self._identity}/{self._cycles}"
+        recent = self._recent_cycles(cycle, now_s)
         for shard, parts in split_report(report, held=self._held, cycle=cycle).items():
             before = self._own.get(shard, {})
-            merged = before | {key: renewed(before.get(key), part) for key, part in parts.items()}
+            merged = before | {
+                key: renewed(before.get(key), part, recent=recent) for key, part in parts.items()
+            }
             self._own[shard] = {key: part for key, part in merged.items() if key in known}
+
+    def _recent_cycles(self, cycle: str, now_s: float) -> frozenset[str]:
+        """Return the cycles that are not long ago; those of others begin when they are known."""
+        named = {
+            name
+            for parts in self._own.values()
+            for part in parts.values()
+            for name, _ in part.updates
+        }
+        self._began_s = {name: self._began_s.get(name, now_s) for name in {*named, cycle}}
+        return frozenset(
+            name for name, began_s in self._began_s.items() if now_s - began_s <= self._recent_s
+        )
 
     def together(
         self,
         keys: Collection[ObjectKey],
         *,
         status_of: Callable[[ObjectKey], Mapping[str, Any]],
-        now_s: float,
         dry_run: bool,
     ) -> CycleReport:
         """Return what all shards last found about resources.
@@ -109,9 +125,9 @@ class ShardMemory:
         """
         parts = self._parts(keys)
         self._skip_told(parts, status_of)
-        self._told, news = tell(self._told, parts, now_s=now_s, recent_s=self._recent_s)
-        everything = self._parts(self.own(STATUS_SHARD))
-        self._told = forget(self._told, parts=names_of(everything), known=everything)
+        news = news_of(parts, self._told)
+        everything = named_updates(self._parts(self.own(STATUS_SHARD))).keys()
+        self._told = frozenset(everything & (self._told | named_updates(parts).keys()))
         report = joined_report(parts, shards=self._shards, dry_run=dry_run)
         return replace(report, news=news)
 
@@ -125,15 +141,9 @@ class ShardMemory:
 
     def _skip_told(self, found: Parts, status_of: Callable[[ObjectKey], Mapping[str, Any]]) -> None:
         """Count as told what the status lists of that which was there before."""
-        listed: set[PartName] = set()
-        for key, parts in found.items():
-            for shard, part in parts.items():
-                name = shard, key, part.cycle
-                if name in self._inherited and lists(status_of(key), part.decisions):
-                    listed.add(name)
-        self._told = replace(self._told, parts=self._told.parts | listed)
+        for key, by_shard in found.items():
+            named = named_updates({key: by_shard})
+            before = named.keys() & self._inherited
+            if before and lists(status_of(key), (item for at in before for item in named[at])):
+                self._told |= before
         self._inherited = {name for name in self._inherited if name[1] not in found}
-
-
-def _names(shard: int, parts: Mapping[ObjectKey, ResourcePart]) -> frozenset[PartName]:
-    return names_of({key: {shard: part} for key, part in parts.items()})

@@ -157,7 +157,8 @@ class ShardReports:
         warnings: list[str] = []
         for shard in sorted(self._memory.unknown):
             warnings += await self._inherit(shard)
-        self._memory.remember(report, known=frozenset(known))
+        now_s = self._timing.monotonic()
+        self._memory.remember(report, known=frozenset(known), now_s=now_s)
         for shard in sorted(self._held - {STATUS_SHARD}):
             try:
                 await self._write(shard)
@@ -192,9 +193,7 @@ class ShardReports:
 
         status_of: what the status of a resource says.
         """
-        return self._memory.together(
-            resources, status_of=status_of, now_s=self._timing.monotonic(), dry_run=dry_run
-        )
+        return self._memory.together(resources, status_of=status_of, dry_run=dry_run)
 
     async def _inherit(self, shard: int) -> tuple[str, ...]:
         """Go on from what the holder before has written for a shard that was taken over."""

@@ -156,16 +156,28 @@ async def test_who_becomes_the_leader_does_not_tell_again_what_the_status_lists(
     one, two = await replica(1, shards=3), await replica(2, shards=3)
     await one.publish(a_report(1, shard=1, shards=3, reason=Reason.UPDATED), known=[ONE])
     await two.publish(a_report(2, shard=2, shards=3, reason=Reason.UPDATED), known=[ONE])
-    listed = {"recentUpdates": [{"alias": "web", "newVersion": "2"}]}
+    listed = {"recentUpdates": [{"alias": "web", "newVersion": "2", "applicationsUpdated": 2}]}
     zero = await replica(0, shards=3)
     await zero.wait_read()
     await zero.publish(a_report(shard=0, shards=3), known=[ONE])
     assert updates(together(zero, status=listed)) == []
     # What comes later is new, also where the status lists it already.
-    await two.publish(a_report(2, 3, shard=2, shards=3, reason=Reason.UPDATED), known=[ONE])
-    await eventually(
-        lambda: updates(together(zero, status=listed)) == ["app-2-00002", "app-2-00003"]
-    )
+    await two.publish(a_report(2, shard=2, shards=3, reason=Reason.UPDATED), known=[ONE])
+    await news_of(zero)
+    seen = []
+    await eventually(lambda: seen.extend(updates(together(zero, status=listed))) or seen)
+    assert seen == ["app-1-00001", "app-2-00002", "app-2-00002"]
+
+
+async def test_what_was_written_while_nobody_held_shard_0_is_told_later(replica):
+    one = await replica(1)
+    await one.publish(a_report(1, shard=1, reason=Reason.UPDATED), known=[ONE])
+    await one.publish(a_report(1, shard=1), known=[ONE])
+    zero = await replica(0)
+    await zero.wait_read()
+    await zero.publish(a_report(shard=0), known=[ONE])
+    assert updates(together(zero)) == ["app-1-00001"]
+    assert updates(together(zero)) == []
 
 
 async def test_a_cycle_over_some_resources_leaves_the_results_of_the_others(replica):

@@ -147,13 +147,37 @@ def test_a_resource_waits_for_each_shard_that_has_not_told_of_it():
 def test_a_result_that_says_nothing_new_keeps_the_name_of_its_cycle():
     old = ResourcePart(ResourceResult(1), (decision(1),), cycle="c1")
     new = ResourcePart(ResourceResult(1), (decision(1),), cycle="c2")
-    assert renewed(old, new) is old
-    assert renewed(None, new) == new
+    assert renewed(old, new, recent=()) is old
+    assert renewed(None, new, recent=()) == new
     other = ResourcePart(ResourceResult(1), (decision(2),), cycle="c2")
-    assert renewed(old, other) == other
+    assert renewed(old, other, recent=()) == other
+    news = an_update("c2")
+    assert renewed(an_update("c1"), news, recent=()) == news
+
+
+def an_update(cycle):
     counters = count_by_resource([ONE], [updated(1)], problems=())[ONE]
-    news = ResourcePart(ResourceResult(1, 1, counters), (updated(1),), cycle="c2")
-    assert renewed(ResourcePart(news.result, news.decisions, cycle="c1"), news) == news
+    return ResourcePart(ResourceResult(1, 1, counters), (updated(1),), cycle=cycle)
+
+
+def test_what_was_updated_stays_with_the_results_for_a_while():
+    idle = [ResourcePart(ResourceResult(1), (decision(1),), cycle=f"c{n}") for n in range(5)]
+    first = renewed(an_update("c1"), idle[2], recent=["c1"])
+    assert first.earlier == (("c1", updated(1)),)
+    assert renewed(first, idle[3], recent=["c1"]) is first
+    assert through_bytes(ShardReport(1, 2, "pod", {ONE: first})).parts[ONE] == first
+    later = renewed(first, idle[4], recent=[])
+    assert later == idle[4]
+
+
+def test_what_was_updated_earlier_makes_room_for_what_is_now():
+    number = 2000
+    decisions = tuple(decision(n, message=f"{n * 7919 % 10**9}") for n in range(number))
+    earlier = tuple((f"c{n}", updated(n)) for n in range(number))
+    part = ResourcePart(ResourceResult(1), decisions, earlier=earlier)
+    report = ShardReport(1, 2, "pod", {ONE: part})
+    bare = ShardReport(1, 2, "pod", {ONE: ResourcePart(ResourceResult(1), decisions)})
+    assert encode_report(report, limit_bytes=len(encode_report(report)) - 1) == encode_report(bare)
 
 
 def test_equal_reports_are_equal_bytes():
