@@ -121,6 +121,27 @@ def test_an_unknown_source_of_images_is_an_error_that_names_where_it_was_written
         options(image_credential_sources="none,env")
 
 
+def test_clouds_are_named_or_none():
+    assert options().credentials.cloud_identities == frozenset()
+    environ = {"IMAGE_UPDATER_CLOUD_IDENTITIES": "aws, azure"}
+    assert options(environ=environ).credentials.cloud_identities == {"aws", "azure"}
+    assert options(environ=environ, cloud_identities="none").credentials.cloud_identities == (
+        frozenset()
+    )
+    with pytest.raises(ConfigError, match='--cloud-identities: "ibm" is not a cloud'):
+        options(cloud_identities="gcp,ibm")
+    with pytest.raises(ConfigError, match="variable IMAGE_UPDATER_CLOUD_IDENTITIES"):
+        options(environ={"IMAGE_UPDATER_CLOUD_IDENTITIES": "AWS"})
+
+
+def test_the_logins_of_docker_are_used_with_manifests_unless_somebody_says_otherwise():
+    assert not options(manifests=()).credentials.docker_config
+    assert options(manifests=("folder",)).credentials.docker_config
+    environ = {"IMAGE_UPDATER_DOCKER_CONFIG": "off"}
+    assert not options(environ=environ, manifests=("folder",)).credentials.docker_config
+    assert options(manifests=(), docker_config="on").credentials.docker_config
+
+
 def test_shared_namespaces_are_whole_names():
     shared = options(shared_secret_namespaces="registry, team-a").credentials.shared_namespaces
     assert shared == {"registry", "team-a"}

@@ -71,3 +71,11 @@ def test_an_unusable_entry_gives_way_to_the_next():
 def test_other_texts_are_refused_without_showing_them(text):
     with pytest.raises(CredentialValueError):
         credentials_from_docker_config(text, api_url="https://r.test")
+
+
+def test_an_identity_token_comes_out_only_where_it_can_be_traded():
+    text = json.dumps({"auths": {"r.test": {**auth("0000"), "identitytoken": "r3fresh"}}})
+    plain = credentials_from_docker_config(text, api_url="https://r.test")
+    assert (plain.username, plain.identity_token) == ("0000", "")
+    traded = credentials_from_docker_config(text, api_url="https://r.test", identity_tokens=True)
+    assert (traded.username, traded.identity_token) == ("", "r3fresh")

@@ -8,7 +8,11 @@ from pathlib import Path
 import pytest
 
 from argocd_image_updater.registry.credentials import program
-from argocd_image_updater.registry.credentials.program import ProgramError, run_program
+from argocd_image_updater.registry.credentials.program import (
+    ProgramError,
+    run_program,
+    watch_program,
+)
 
 ENVIRON = {"PATH": "/usr/bin:/bin", "GREETING": "user:pass"}
 
@@ -84,3 +88,16 @@ async def test_a_file_that_is_no_program_says_so(tmp_path):
     path.chmod(0o600 if os.geteuid() else 0o644)
     with pytest.raises(ProgramError, match="cannot be started"):
         await run_program(str(path), environ=ENVIRON)
+
+
+async def test_a_question_goes_to_the_standard_input_and_arguments_are_given(script):
+    path = script('printf "%s %s" "$1" "$(cat)"')
+    ending = await watch_program(path, environ=ENVIRON, arguments=("get",), question=b"r.test")
+    assert (ending.status, ending.output) == (0, b"get r.test")
+    assert "r.test" not in repr(ending)
+
+
+async def test_a_program_need_not_read_the_question(script):
+    question = b"x" * 1_000_000
+    ending = await watch_program(script("exit 4"), environ=ENVIRON, question=question)
+    assert ending.status == 4
