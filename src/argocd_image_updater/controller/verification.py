@@ -197,7 +197,8 @@ async def prove(client: RegistryClient, digest: str, wanted: _Wanted) -> Verific
         return VerificationFact(digest, verified=True)
     if unread:
         return unread[0]
-    message = f"{proof.explain()} for {digest} with the key of {wanted.place}"
+    keys = "the key" if len(wanted.keys) == 1 else f"the {len(wanted.keys)} keys"
+    message = f"{proof.explain()}; {digest} must be signed with {keys} in {wanted.place}"
     return VerificationFact(digest, verified=False, message=message)
 
 

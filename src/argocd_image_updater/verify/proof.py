@@ -77,7 +77,8 @@ class Proof:
         """Return why the image is not proven."""
         if not self._considered and not self._faults:
             return "no signature was found"
-        found = f"{self._considered} signatures were found"
+        count = self._considered
+        found = "one signature was found" if count == 1 else f"{count} signatures were found"
         done = self._keys - len(self._missing)
         if done:
             found += f", by {done} of the {self._keys} keys that must all have signed"
