@@ -101,6 +101,9 @@ def _overview(context: click.Context) -> None:
 
 
 def _run(**given: Any) -> int:
+    from argocd_image_updater.cli.descriptors import make_room_for_files
+
+    make_room_for_files()
     if not given["manifests"]:
         return _run_in_cluster(given)
     from argocd_image_updater.cli.run import run
