@@ -21,6 +21,7 @@ from cryptography.x509 import load_pem_x509_certificate
 from registries.distribution import PASSWORD, USERNAME, basic_header
 
 ISSUER, SERVICE = "test issuer", "test registry"
+REFRESH_TOKEN = "refresh-token-of-a-login"
 
 
 class TokenService:
@@ -46,6 +47,9 @@ class TokenService:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
                 service.answer(self)
+
+            def do_POST(self):
+                service.trade(self)
 
             def log_message(self, *_):
                 pass
@@ -94,6 +98,17 @@ class TokenService:
         der = self._key.sign(signed.encode(), ec.ECDSA(hashes.SHA256()))
         signature = b"".join(part.to_bytes(32, "big") for part in decode_dss_signature(der))
         return f"{signed}.{_encode(signature)}"
+
+    def trade(self, handler):
+        """Trade a refresh token for an access token (the OAuth2 form of the protocol)."""
+        body = handler.rfile.read(int(handler.headers["Content-Length"])).decode()
+        form = {name: values[0] for name, values in parse_qs(body).items()}
+        self.requests.append((form, handler.headers.get("Authorization", "")))
+        if form["grant_type"] != "refresh_token" or form["refresh_token"] != REFRESH_TOKEN:
+            self._send(handler, 401, {"details": f"not known: {form['refresh_token']}"})
+            return
+        token = self.token([form["scope"]])
+        self._send(handler, 200, {"access_token": token, "expires_in": self.life_s})
 
     def answer(self, handler):
         query = parse_qs(urlsplit(handler.path).query)

@@ -55,6 +55,19 @@ def credential(kind, stage, host):
         script.chmod(0o700)
         return f"ext:{script}"
     auth = base64.b64encode(pair.encode()).decode()
+    if kind == "docker login":
+        folder = stage.folder / "home" / ".docker"
+        folder.mkdir()
+        (folder / "config.json").write_text(json.dumps({"auths": {host: {"auth": auth}}}))
+        return ""
+    if kind == "docker helper":
+        helper = stage.folder / "programs" / "docker-credential-login"
+        document = {"ServerURL": host, "Username": "reader", "Secret": PASSWORD}
+        helper.write_text(f"#!/bin/sh\necho some noise >&2\necho '{json.dumps(document)}'\n")
+        helper.chmod(0o700)
+        stage.environment["DOCKER_CONFIG"] = str(stage.folder)
+        (stage.folder / "config.json").write_text('{"credsStore": "login"}')
+        return ""
     if kind == "secret":
         data = {"creds": pair}
         name = "secret:argocd/registry#creds"
@@ -75,10 +88,13 @@ def credential(kind, stage, host):
     ("ext", "Bearer", "good"),
     ("secret", "Bearer", "good"),
     ("pullsecret", "Basic", "good"),
+    ("docker login", "Basic", "good"),
+    ("docker helper", "Bearer", "good"),
     ("env", "Bearer", "refused"),
     ("ext", "Basic", "refused"),
     ("pullsecret", "Bearer", "forbidden"),
     ("secret", "Basic", "broken"),
+    ("docker helper", "Basic", "refused"),
 ])  # fmt: skip
 def test_no_credential_of_a_registry_or_of_git_is_shown(stage, kind, scheme, answer):
     encoded = base64.b64encode(f"reader:{PASSWORD}".encode()).decode()

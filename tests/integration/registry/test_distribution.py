@@ -7,6 +7,7 @@ import pytest
 import trustme
 
 from argocd_image_updater.core.facts import Failure, FailureKind
+from argocd_image_updater.registry.endpoint import Credentials
 from argocd_image_updater.registry.metadata import Purpose, read_metadata
 from argocd_image_updater.registry.timestamps import parse_created
 from registries.distribution import (
@@ -17,7 +18,7 @@ from registries.distribution import (
     htpasswd_auth,
 )
 from registries.identities import GivenCredentials, OneClient, given, pair
-from registries.token_service import TokenService
+from registries.token_service import REFRESH_TOKEN, TokenService
 
 pytestmark = pytest.mark.lab("docker-registry")
 
@@ -208,6 +209,33 @@ async def test_a_wrong_password_is_denied_by_the_token_service(guarded):
     assert failure.kind is FailureKind.DENIED
     assert "incorrect username or password" in failure.message
     assert "secret" not in failure.message
+
+
+async def test_an_identity_token_is_traded_for_an_access_token(guarded, token_service):
+    token_service.requests.clear()
+    login = Credentials(source="a test", identity_token=REFRESH_TOKEN)
+    credentials = GivenCredentials(login)
+    async with OneClient(guarded.url, "team/app", credentials=credentials) as client:
+        assert (await client.list_tags()).tags == ("1.0",)
+    [(form, authorization)] = token_service.requests
+    assert form["scope"] == "repository:team/app:pull"
+    assert authorization == ""
+
+
+async def test_a_refused_identity_token_is_not_repeated(guarded):
+    credentials = GivenCredentials(Credentials(source="a test", identity_token="r3fused-token"))
+    async with OneClient(guarded.url, "team/app", credentials=credentials) as client:
+        failure = await client.list_tags()
+    assert failure.kind is FailureKind.DENIED
+    assert "not known: [hidden]" in failure.message
+
+
+async def test_an_identity_token_is_of_no_use_for_basic_authentication(locked):
+    credentials = GivenCredentials(Credentials(source="a login", identity_token=REFRESH_TOKEN))
+    async with OneClient(locked.url, "team/app", credentials=credentials) as client:
+        failure = await client.list_tags()
+    assert failure.kind is FailureKind.DENIED
+    assert "the credentials from a login are an identity token" in failure.message
 
 
 @pytest.fixture(scope="module")
