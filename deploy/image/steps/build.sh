@@ -39,7 +39,8 @@ sync() {
 }
 
 # Compiled here, because nothing can be written where it runs.
-sync "$VENV" --no-dev --compile-bytecode
+# With all extras: nobody can install one where it runs.
+sync "$VENV" --no-dev --all-extras --compile-bytecode
 sync "$WORK/tools" --only-group build
 "$UV" build --quiet --wheel --no-build-isolation --python "$WORK/tools/bin/python" \
     --out-dir "$WORK/dist" "$SOURCE"

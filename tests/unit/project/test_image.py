@@ -77,6 +77,7 @@ def test_it_has_what_the_lock_names_and_no_tools(image):
     installed = run(UV, "pip", "freeze", "--python", python, environment=environment)
     names = {line.partition("==")[0].partition(" @")[0] for line in installed.splitlines()}
     assert {"aiohttp", "click", "argocd-image-updater"} <= names
+    assert {"botocore", "google-auth", "azure-identity"} <= names
     assert not names & {"pytest", "mypy", "hatchling", "pip"}
     locked = set(re.findall(r'name = "(.+)"\nversion = "(.+)"', (ROOT / "uv.lock").read_text()))
     versions = {tuple(line.split("==")) for line in installed.splitlines() if "==" in line}
