@@ -27,7 +27,7 @@ LEASE = "coordination.k8s.io/v1/Lease"
 EVENT = "v1/Event"
 LEASE_NAME = "c21b75f2.argoproj.io"
 OLD, NEW, NEWER = "1.0.0", "1.1.0", "1.2.0"
-INTERVAL_S = 2
+INTERVAL_S = 1
 LIMIT_S = 90.0
 REPOSITORIES, RESOURCES = 4, 5
 # What docs/high-availability.md lists for the namespace of the Leases.
@@ -81,6 +81,12 @@ class Fleet:
                 reference(f"direct-{number}-*", listed),
             ]
             self.objects.create(resource(f"updater-{number}", references, namespace=self.namespace))
+
+    def create_broken(self, name):
+        """Create a resource that cannot be used as a whole."""
+        self.objects.create(
+            resource(name, [reference("[", images(web="x/y"))], namespace=self.namespace)
+        )
 
     @property
     def resources(self):
@@ -305,6 +311,11 @@ class Replica(Program):
 
     def wait_for_role(self, pattern, *, limit_s=LIMIT_S):
         return eventually(self.role, lambda role: re.search(pattern, role), limit_s=limit_s)
+
+    @property
+    def identity(self):
+        """Its name in Leases, as it says itself."""
+        return re.findall(r"this replica works: ([^\s\"]+)", self.log())[-1]
 
     def cycles(self):
         """Return how many cycles it has run."""

@@ -179,8 +179,6 @@ class Controller:
     ) -> CycleReport | None:
         if not await _reached(self._store.wait_ready(FIRST_READ_S), stop.event):
             return None
-        for fault in self._store.faults():
-            _LOG.error("%s", fault)
         self._tell_what_is_there()
         session = ClusterSession(
             self._options,
@@ -235,12 +233,17 @@ class Controller:
         return loop
 
     def _tell_what_is_there(self) -> None:
+        resources = self._store.keys(IMAGE_UPDATERS)
+        if not resources or self._options.interval_s < 0:
+            # No cycle will; else who writes the status tells it for all replicas.
+            for fault in self._store.faults():
+                _LOG.error("%s", fault)
         if self._options.dry_run:
             _LOG.info("dry run: nothing is written to Git or to Applications; the status is")
         _LOG.info(
             "watching %s: %d ImageUpdaters and %d Applications are there",
             self._namespaces.watched_text,
-            len(self._store.keys(IMAGE_UPDATERS)),
+            len(resources),
             len(self._store.keys(APPLICATIONS)),
         )
 
