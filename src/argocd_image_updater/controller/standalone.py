@@ -72,7 +72,7 @@ class StandaloneOptions:
     shared_secret_namespaces: frozenset[str] = frozenset()
     credential_program_timeout_s: float = DEFAULT_TIMEOUT_S
     cloud_identities: frozenset[Cloud] = frozenset()
-    docker_config: bool = True
+    docker_config: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
