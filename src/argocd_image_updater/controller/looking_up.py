@@ -66,9 +66,10 @@ class LookUp:
         """The registry that is asked, with what is overridden."""
         found = self.table.lookup(self.settings.reference)
         limit_per_s = found.limit_per_s if self.limit_per_s is None else self.limit_per_s
-        return replace(
-            found, credentials=self.credentials or found.credentials, limit_per_s=limit_per_s
-        )
+        if self.credentials:
+            no_others = replace(found.extras, identities=())
+            found = replace(found, credentials=self.credentials, extras=no_others)
+        return replace(found, limit_per_s=limit_per_s)
 
 
 class SecretsOnDemand:

@@ -1,11 +1,12 @@
 """The settings that live in files, read again when the files change: no restart is needed.
 
-Three of them: the table of registries (``registries.conf``, the files with root certificates it
-names, the directories with certificates by host), the commit message template and the SSH
-configuration. At the start a file that cannot be used ends the program, but for that of SSH, which
-only some repositories need. Later the settings that were read last stay in use and a warning says
-so in every cycle until the file is mended. A file that vanishes counts as one that cannot be used:
-falling back to the built-in settings could send questions to another registry.
+Three of them: the table of registries (``registries.conf`` and ``registries.extra.conf`` beside it,
+the files with certificates they name, the directories with certificates by host), the commit
+message template and the SSH configuration. At the start a file that cannot be used ends the
+program, but for that of SSH, which only some repositories need. Later the settings that were read
+last stay in use and a warning says so in every cycle until the file is mended. A file that vanishes
+counts as one that cannot be used: falling back to the built-in settings could send questions to
+another registry.
 
 Source of the rules: docs/settings.md.
 """
@@ -24,6 +25,7 @@ from argocd_image_updater.git.ssh_config import check_ssh_config, read_ssh_confi
 from argocd_image_updater.registry.certificates import CA_DIRECTORIES, certificate_files
 from argocd_image_updater.registry.endpoint_loading import load_table
 from argocd_image_updater.registry.registries_conf import FILE_SIZE_LIMIT
+from argocd_image_updater.registry.registries_extra import EXTRA_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -103,19 +105,38 @@ class SettingsFiles:
         text = _read_registries(path)
         if text is None:
             self._note_absence(path, "only the built-in registries are known")
-            return load_table(None, ca_directories=self._ca_directories)
-        table = load_table(text, file=path, ca_directories=self._ca_directories)
-        self._seen.add(path)
+        extra_path = self._extra_path
+        extra = _read_registries(extra_path)
+        if extra is None and extra_path in self._seen:
+            self._note_absence(extra_path, "")
+        table = load_table(
+            text,
+            file=path,
+            ca_directories=self._ca_directories,
+            extra=None if extra is None else (extra, extra_path),
+        )
+        if text is not None:
+            self._seen.add(path)
+        if extra is not None:
+            self._seen.add(extra_path)
         return table
+
+    @property
+    def _extra_path(self) -> str:
+        path = self._registries_path
+        return str(Path(path).with_name(EXTRA_FILE)) if Path(path).name else ""
 
     def _table_files(self, table: EndpointTable | None) -> Iterator[Path]:
         if self._registries_path:
             yield Path(self._registries_path)
+        if self._extra_path:
+            yield Path(self._extra_path)
         for directory in self._ca_directories:
             yield from certificate_files(directory)
         if table is not None:
             named = {item.ca_file for item in table.endpoints.values() if item.ca_file}
             yield from map(Path, sorted(named))
+            yield from table.extra_files
 
     def _read_template(self) -> str:
         path = self._template_path

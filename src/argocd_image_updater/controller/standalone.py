@@ -201,10 +201,13 @@ class StandaloneSession:
         )
         if missing:
             snapshot = replace(snapshot, warnings=(missing, *snapshot.warnings))
-        if path == "" or snapshot.registries_conf is None:
+        if path == "":
             return snapshot, load_table(None)
+        extra = snapshot.registries_extra
+        if snapshot.registries_conf is None:
+            return snapshot, load_table(None, extra=extra)
         text, file = snapshot.registries_conf
-        return snapshot, load_table(text, file=file)
+        return snapshot, load_table(text, file=file, extra=extra)
 
     def _context(self, snapshot: Snapshot) -> Context:
         return Context(

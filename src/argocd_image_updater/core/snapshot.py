@@ -27,6 +27,7 @@ class Snapshot:
     """Resources, Applications, Secrets and ConfigMaps at one moment.
 
     registries_conf: text of the registries file and where it was read, None = none found.
+    registries_extra: the same of the file with further settings.
     problems: faults found while reading (they end only the object they concern).
     warnings: things a user should look at that stop nothing.
     """
@@ -36,5 +37,6 @@ class Snapshot:
     secrets: Mapping[ObjectKey, Secret] = field(default_factory=dict)
     config_maps: Mapping[ObjectKey, Mapping[str, str]] = field(default_factory=dict)
     registries_conf: tuple[str, str] | None = None
+    registries_extra: tuple[str, str] | None = None
     problems: tuple[Problem, ...] = ()
     warnings: tuple[str, ...] = ()

@@ -21,6 +21,8 @@ FILE_SIZE_LIMIT_BYTES = 8 * 1024 * 1024
 FILE_COUNT_LIMIT = 20_000
 MANIFEST_SUFFIXES = (".yaml", ".yml", ".json")
 REGISTRIES_FILE = "registries.conf"
+REGISTRIES_EXTRA_FILE = "registries.extra.conf"
+_REGISTRIES_FILES = frozenset((REGISTRIES_FILE, REGISTRIES_EXTRA_FILE))
 
 
 @dataclass(slots=True)
@@ -29,6 +31,7 @@ class FoundFiles:
 
     manifests: list[Path] = field(default_factory=list)
     registries: list[Path] = field(default_factory=list)
+    registries_extra: list[Path] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
@@ -74,6 +77,8 @@ def read_text(path: Path) -> str:
 
 
 def _list_of(found: FoundFiles, path: Path) -> list[Path]:
+    if path.name == REGISTRIES_EXTRA_FILE:
+        return found.registries_extra
     return found.registries if path.name == REGISTRIES_FILE else found.manifests
 
 
@@ -87,7 +92,7 @@ def _walk(folder: Path, warnings: list[str]) -> Iterator[Path]:
             continue
         folders[:] = sorted(name for name in folders if name != ".git" and name[:2] != "..")
         for name in sorted(names):
-            if name.endswith(MANIFEST_SUFFIXES) or name == REGISTRIES_FILE:
+            if name.endswith(MANIFEST_SUFFIXES) or name in _REGISTRIES_FILES:
                 yield Path(place, name)
 
 

@@ -27,7 +27,12 @@ from argocd_image_updater.manifests.config_objects import (
     decode_secret,
     object_key,
 )
-from argocd_image_updater.manifests.files import REGISTRIES_FILE, find_files, read_text
+from argocd_image_updater.manifests.files import (
+    REGISTRIES_EXTRA_FILE,
+    REGISTRIES_FILE,
+    find_files,
+    read_text,
+)
 from argocd_image_updater.manifests.yaml_documents import BrokenYaml, Document, read_documents
 
 if TYPE_CHECKING:
@@ -98,6 +103,9 @@ def read_snapshot(
         config_maps=collector.config_maps,
         registries_conf=_registries_conf(
             registries_conf_path, found.registries, collector=collector
+        ),
+        registries_extra=_registries_extra(
+            registries_conf_path, found.registries_extra, collector=collector
         ),
         problems=tuple(collector.problems),
         warnings=tuple(collector.warnings),
@@ -214,10 +222,30 @@ def _registries_conf(
             return read_text(path), str(path)
         except ConfigError as error:
             collector.problem(str(error))
+    return _of_config_map(REGISTRIES_FILE, collector)
+
+
+def _registries_extra(
+    named: Path | None, found: Sequence[Path], *, collector: _Collector
+) -> tuple[str, str] | None:
+    """Return the file of further settings from where the registries file would be.
+
+    One that cannot be read is an error: without it credentials could go elsewhere than was meant.
+    """
+    if named is not None:
+        beside = named.with_name(REGISTRIES_EXTRA_FILE)
+        return (read_text(beside), str(beside)) if beside.is_file() else None
+    if found:
+        path = min(found, key=lambda item: (len(item.parts), item))
+        return read_text(path), str(path)
+    return _of_config_map(REGISTRIES_EXTRA_FILE, collector)
+
+
+def _of_config_map(file: str, collector: _Collector) -> tuple[str, str] | None:
     own = ObjectKey(collector.default_namespace, REGISTRIES_CONFIG_MAP)
     for key in (own, *sorted(collector.config_maps)):
         if key.name == REGISTRIES_CONFIG_MAP:
-            text = collector.config_maps.get(key, {}).get(REGISTRIES_FILE)
+            text = collector.config_maps.get(key, {}).get(file)
             if text is not None:
                 return text, f"ConfigMap {key}"
     return None

@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 
 from argocd_image_updater.core.facts import Failure, FailureKind
 from argocd_image_updater.errors import shorten
+from argocd_image_updater.registry.endpoint import DEFAULT_PULL_RESERVE
 from argocd_image_updater.registry.tls import VERIFIED, TlsSettings
+from argocd_image_updater.registry.transport import ORDINARY, Route
 
 if TYPE_CHECKING:
     from argocd_image_updater.registry.endpoint import Endpoint
@@ -29,6 +31,10 @@ _DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 # Azure Container Registry: tokens that are bound to a repository need more than "pull" to list tags
 _ACR_SUFFIXES = (".azurecr.io", ".azurecr.us", ".azurecr.cn")
 _ACR_ACTIONS = "pull,metadata_read,content_read"
+# Docker Hub, by all names that serve its registry: the only one that is known to limit pulls.
+_PULL_LIMITED = frozenset(
+    {"registry-1.docker.io", "index.docker.io", "registry.hub.docker.com", "docker.io"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +42,8 @@ class Api:
     """Where one endpoint is asked.
 
     base: API URL without trailing slash. host: ``host:port`` in lower case, the key of all state
-    that is kept per host.
+    that is kept per host. token_hosts: that may get its credentials as its token service.
+    pull_reserve: None = pulls are not limited, else how many of them are left to others.
     """
 
     base: str
@@ -46,6 +53,10 @@ class Api:
     actions: str = "pull"
     tls: TlsSettings = VERIFIED
     limit_per_s: int = 0
+    max_concurrency: int = 0
+    route: Route = ORDINARY
+    token_hosts: frozenset[str] = frozenset()
+    pull_reserve: int | None = None
 
     def url(self, path: str) -> str:
         """Return the full URL of a path below ``/v2/``."""
@@ -71,14 +82,22 @@ def parse_api(endpoint: Endpoint) -> Api | Failure:
         return _bad_url(endpoint, "must have no user, query or fragment; use `credentials`")
     hostname = url.hostname.lower()
     is_acr = hostname.endswith(_ACR_SUFFIXES) or _ACR_SUFFIXES[0] in endpoint.api_url
+    extras = endpoint.extras
+    usual_reserve = DEFAULT_PULL_RESERVE if hostname in _PULL_LIMITED else None
     return Api(
         base=f"{url.scheme}://{url.netloc}{url.path.rstrip('/')}",
         scheme=url.scheme,
         hostname=hostname,
         host=f"{hostname}:{port}",
         actions=_ACR_ACTIONS if is_acr else "pull",
-        tls=TlsSettings(insecure=endpoint.insecure, ca_pem=endpoint.ca_pem),
+        tls=TlsSettings(
+            insecure=endpoint.insecure, ca_pem=endpoint.ca_pem, client=extras.client_certificate
+        ),
         limit_per_s=max(0, endpoint.limit_per_s),
+        max_concurrency=extras.max_concurrency,
+        route=Route(extras.proxy, extras.timeout_s, extras.allow_link_local),
+        token_hosts=extras.token_hosts,
+        pull_reserve=usual_reserve if extras.pull_reserve is None else extras.pull_reserve,
     )
 
 

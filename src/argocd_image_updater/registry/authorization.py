@@ -22,6 +22,7 @@ from argocd_image_updater.registry.tokens import (
     TokenService,
     basic,
     check_realm,
+    check_token_host,
     is_complete,
 )
 from argocd_image_updater.registry.transport import Request
@@ -77,7 +78,7 @@ class Authorizer:
         """Return what to send with a request; asks the registry and token service where needed."""
         challenges = self._remembered(subject.api)
         if challenges is None:
-            key = (subject.api.base, subject.api.tls)
+            key = (subject.api.base, subject.api.tls, subject.api.route)
             challenges = await self._pings.run(key, lambda: self._ping(subject.api))
         if isinstance(challenges, Failure):
             return challenges
@@ -105,8 +106,8 @@ class Authorizer:
 
     async def _ping(self, api: Api) -> tuple[Challenge, ...] | Failure:
         result: tuple[Challenge, ...] | Failure
-        request = Request(url=api.url(""), max_bytes=MAX_PING_BYTES, tls=api.tls)
-        response = await self._traffic.send(request, host=api.host)
+        request = Request(url=api.url(""), max_bytes=MAX_PING_BYTES, tls=api.tls, route=api.route)
+        response = await self._traffic.send(request, host=api.host, connections=api.max_concurrency)
         if isinstance(response, Failure):
             result = _about_the_host(response)
         elif response.status == UNAUTHORIZED:
@@ -151,7 +152,7 @@ class Authorizer:
             scope=subject.api.scope(subject.repository),
             credentials=subject.credentials,
         )
-        if refused := check_realm(key.realm, subject.api):
+        if refused := check_realm(key.realm, subject.api) or check_token_host(key, subject.api):
             return Grant(withheld=refused)
         if kept := self._tokens.kept(key):
             return Grant(f"Bearer {kept}", token=key)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from argocd_image_updater.registry.endpoint import Endpoint
+    from argocd_image_updater.registry.endpoint import Endpoint, EndpointExtras
     from argocd_image_updater.registry.endpoints import EndpointTable
 
 
@@ -27,14 +27,21 @@ def divided(table: EndpointTable, *, shards: int, held: int = 1) -> EndpointTabl
         },
         default=_divided(table.default, shards=shards, held=held),
         inferred_limit_per_s=_part(table.inferred_limit_per_s, shards=shards, held=held),
+        inferred_extras=_divided_extras(table.inferred_extras, shards=shards, held=held),
     )
 
 
 def _divided(endpoint: Endpoint, *, shards: int, held: int) -> Endpoint:
     limit = _part(endpoint.limit_per_s, shards=shards, held=held)
-    return replace(endpoint, limit_per_s=limit)
+    extras = _divided_extras(endpoint.extras, shards=shards, held=held)
+    return replace(endpoint, limit_per_s=limit, extras=extras)
 
 
-def _part(limit_per_s: int, *, shards: int, held: int) -> int:
+def _divided_extras(extras: EndpointExtras, *, shards: int, held: int) -> EndpointExtras:
+    concurrency = _part(extras.max_concurrency, shards=shards, held=held)
+    return replace(extras, max_concurrency=concurrency)
+
+
+def _part(limit: int, *, shards: int, held: int) -> int:
     """Return a part of a limit; 0 is no limit and stays so."""
-    return limit_per_s and max(1, limit_per_s * max(1, held) // shards)
+    return limit and max(1, limit * max(1, held) // shards)

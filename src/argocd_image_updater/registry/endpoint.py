@@ -2,7 +2,46 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from argocd_image_updater.registry.repository_patterns import RepositoryPattern, best_pattern
+
+if TYPE_CHECKING:
+    from argocd_image_updater.registry.tls import ClientCertificate
+
+# Images that are read for one repository in one cycle: so many fit well into a minute.
+DEFAULT_METADATA_READS = 2_000
+# Pulls that are left to others who share the limit, such as the nodes of the cluster.
+DEFAULT_PULL_RESERVE = 10
+DIRECT_PROXY = "direct"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointExtras:
+    """Settings of one registry beyond those of ``registries.conf``; each default = as without.
+
+    proxy: URL of the proxy for this registry, ``direct`` = none, empty = as the environment says.
+    max_concurrency: requests under way at once, 0 = the usual number. timeout_s: of one request,
+    0 = the usual one. identities: credential references by pattern of the repository. token_hosts:
+    further hosts that get this registry's credentials where it names them as its token service.
+    allow_link_local: it may have an address that otherwise belongs to metadata services.
+    metadata_reads: images read for a repository in one cycle. pull_reserve: pulls that are left to
+    others; None = the usual number where pulls are limited, which is only known of Docker Hub.
+    """
+
+    proxy: str = field(default="", repr=False)
+    client_certificate: ClientCertificate | None = None
+    max_concurrency: int = 0
+    timeout_s: float = 0.0
+    identities: tuple[tuple[RepositoryPattern, str], ...] = ()
+    token_hosts: frozenset[str] = frozenset()
+    allow_link_local: bool = False
+    metadata_reads: int = DEFAULT_METADATA_READS
+    pull_reserve: int | None = None
+
+
+NO_EXTRAS = EndpointExtras()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +67,23 @@ class Endpoint:
     ca_pem: str = ""
     is_default: bool = False
     inferred: bool = False
+    extras: EndpointExtras = NO_EXTRAS
+
+    def for_repository(self, repository: str) -> Endpoint:
+        """Return the endpoint with the credentials that are meant for a repository.
+
+        Its prefix then names the part of the registry that has them.
+        """
+        references = dict(self.extras.identities)
+        pattern = best_pattern(references, repository)
+        if pattern is None:
+            return self
+        return replace(
+            self,
+            prefix=f"{self.prefix}/{pattern}",
+            credentials=references[pattern],
+            extras=replace(self.extras, identities=()),
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,12 +33,14 @@ from argocd_image_updater.registry.endpoints import (
     ca_for,
     normalise_prefix,
 )
+from argocd_image_updater.registry.extra_loading import apply_extras, named_files
 from argocd_image_updater.registry.registries_conf import (
     DEFAULT_FILE,
     RegistriesConfError,
     RegistryEntry,
     parse_registries_conf,
 )
+from argocd_image_updater.registry.registries_extra import parse_registries_extra
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -52,8 +54,20 @@ def load_table(
     *,
     file: str = DEFAULT_FILE,
     ca_directories: Iterable[Path] = CA_DIRECTORIES,
+    extra: tuple[str, str] | None = None,
 ) -> EndpointTable:
-    """Return the built-in table with the entries of `text` on top; None means no file."""
+    """Return the built-in table with the entries of `text` on top; None means no file.
+
+    extra: text and name of ``registries.extra.conf``.
+    """
+    table = _load_entries(text, file=file, ca_directories=ca_directories)
+    if extra is None:
+        return table
+    settings = parse_registries_extra(extra[0], file=extra[1])
+    return replace(apply_extras(table, settings), extra_files=tuple(named_files(settings)))
+
+
+def _load_entries(text: str | None, *, file: str, ca_directories: Iterable[Path]) -> EndpointTable:
     entries = parse_registries_conf(text, file=file) if text is not None else ()
     certificates_by_host = read_ca_directories(ca_directories)
     by_host = certificates_by_host.pem

@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 
 from argocd_image_updater.errors import ConfigError, shorten
 from argocd_image_updater.registry.api import is_repository
-from argocd_image_updater.registry.endpoint import Endpoint
+from argocd_image_updater.registry.endpoint import NO_EXTRAS, Endpoint, EndpointExtras
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from argocd_image_updater.core.reference import ImageReference
 
@@ -45,7 +46,8 @@ class EndpointTable:
 
     ca_by_host: PEM text by host or ``host_port`` for endpoints that configure none themselves.
     warnings: what is suspicious in the configuration, for the log and the ``validate`` command.
-    inferred_limit_per_s: of endpoints that are not configured.
+    inferred_limit_per_s, inferred_extras: of endpoints that are not configured. extra_files: what
+    ``registries.extra.conf`` names, to be looked at for changes.
     """
 
     endpoints: Mapping[str, Endpoint]
@@ -53,6 +55,8 @@ class EndpointTable:
     ca_by_host: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     inferred_limit_per_s: int = INFERRED_LIMIT_PER_S
+    inferred_extras: EndpointExtras = NO_EXTRAS
+    extra_files: tuple[Path, ...] = ()
     _by_host: Mapping[str, tuple[tuple[tuple[str, ...], Endpoint], ...]] = field(
         init=False, repr=False, compare=False
     )
@@ -103,6 +107,7 @@ class EndpointTable:
             limit_per_s=self.inferred_limit_per_s,
             ca_pem=ca_for(f"https://{registry}", self.ca_by_host),
             inferred=True,
+            extras=self.inferred_extras,
         )
 
 

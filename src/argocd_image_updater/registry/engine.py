@@ -334,7 +334,9 @@ class RegistryEngine:
             client = self._clients[repository] = self._network.client(
                 endpoint,
                 repository.repository,
-                credentials=CycleCredentials(self._resolver, endpoint, repository),
+                credentials=CycleCredentials(
+                    self._resolver, endpoint.for_repository(repository.repository), repository
+                ),
             )
         return client
 

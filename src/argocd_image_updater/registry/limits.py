@@ -4,7 +4,9 @@ Rules: 1. requests are spaced evenly by the limit of their endpoint, and up to `
 slots may be caught up on (GCRA); 2. the state is one per host, so two endpoints with the same host
 share it; 3. the number of requests in flight is halved when the host complains and grows back by
 one per full round of good answers; 4. a host that answers 429 or 503 is left alone for as long as
-it asks. Nothing is dropped: callers wait, first come first served.
+it asks. Nothing is dropped: callers wait, first come first served; but not for a pause that is
+longer than their patience. A caller may want fewer requests in flight than others, or more: its own
+bound is what it waits for.
 """
 
 from __future__ import annotations
@@ -47,10 +49,10 @@ class HostGate:
     def __init__(self, timing: Timing, *, connections: int = DEFAULT_CONNECTIONS) -> None:
         self._timing = timing
         self._bucket = RequestBucket()
-        self._most = connections
+        self._usual = self._most = connections
         self._window = float(connections)
         self._active = 0
-        self._queue: deque[asyncio.Future[None]] = deque()
+        self._queue: deque[tuple[asyncio.Future[None], int]] = deque()
         self._paused_until = 0.0
         self._shrunk_at = float("-inf")
 
@@ -68,17 +70,22 @@ class HostGate:
         """Return how long the host still wants to be left alone."""
         return max(0.0, self._paused_until - self._timing.monotonic())
 
-    async def enter(self, *, limit_per_s: int, patience_s: float = inf) -> bool:
+    async def enter(
+        self, *, limit_per_s: int, connections: int = 0, patience_s: float = inf
+    ) -> bool:
         """Wait for a slot of the rate limit, for a free connection and for the end of a pause.
 
+        connections: most requests in flight for this caller, 0 = the usual number.
         False, and nothing to leave, where the pause is longer than the caller's patience.
         """
+        bound = connections or self._usual
+        self._widen(bound)
         if self.pause_left_s() > patience_s:
             return False
         wait_s = self._bucket.reserve(self._timing.monotonic(), limit_per_s=limit_per_s)
         if wait_s > 0:
             await self._timing.sleep(wait_s)
-        await self._take_connection()
+        await self._take_connection(bound)
         try:
             while 0 < (pause_s := self.pause_left_s()) <= patience_s:
                 await self._timing.sleep(pause_s)
@@ -112,25 +119,38 @@ class HostGate:
             self._window = min(float(self._most), self._window + 1.0 / self._window)
             self._admit_waiting()
 
-    async def _take_connection(self) -> None:
-        if not self._queue and self._active < self.window:
+    def _widen(self, bound: int) -> None:
+        """Let the window grow as far as the most generous caller wants."""
+        if bound > self._most:
+            unshrunk = self._window >= self._most
+            self._most = bound
+            if unshrunk:
+                self._window = float(bound)
+
+    async def _take_connection(self, bound: int) -> None:
+        if not self._queue and self._active < min(self.window, bound):
             self._active += 1
             return
         turn = asyncio.get_running_loop().create_future()
-        self._queue.append(turn)
+        self._queue.append((turn, bound))
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():  # admitted and cancelled at the same time
                 self.leave()
+            else:
+                self._admit_waiting()  # the next may have a wider bound
             raise
 
     def _admit_waiting(self) -> None:
-        while self._queue and self._active < self.window:
-            turn = self._queue.popleft()
+        while self._queue:
+            turn, bound = self._queue[0]
             if not turn.done():
+                if self._active >= min(self.window, bound):
+                    return
                 self._active += 1
                 turn.set_result(None)
+            self._queue.popleft()
 
 
 class HostGates:

@@ -2,6 +2,7 @@
 
 Rules: at most `MAX_REDIRECTS` hops; only http and https; the ``Authorization`` header goes on only
 to the same scheme, host and port, because blobs are often redirected to a foreign object store;
+a client certificate and leave to use link-local addresses likewise;
 ``Accept`` is kept; a form is sent to one place only, so its redirect is the answer. The answer
 carries the URL where it was found.
 """
@@ -64,5 +65,12 @@ def _next_request(request: Request, location: str) -> Request:
             f"{safe_url(request.url)}: redirect to something that is not http or https",
             temporary=False,
         )
-    keep = target == origin(request.url)
-    return replace(request, url=url, authorization=request.authorization if keep else "")
+    if target == origin(request.url):
+        return replace(request, url=url)
+    return replace(
+        request,
+        url=url,
+        authorization="",
+        tls=replace(request.tls, client=None),
+        route=replace(request.route, allow_link_local=False),
+    )

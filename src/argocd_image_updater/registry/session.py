@@ -75,7 +75,12 @@ class RepositorySession:
         if isinstance(credentials, Failure):
             return credentials
         request = Request(
-            url=url, max_bytes=max_bytes, method=method, accept=accept, tls=self.api.tls
+            url=url,
+            max_bytes=max_bytes,
+            method=method,
+            accept=accept,
+            tls=self.api.tls,
+            route=self.api.route,
         )
         result, rejected = await self._authorized(request, credentials)
         if not (rejected and renew):
@@ -117,6 +122,7 @@ class RepositorySession:
             replace(request, authorization=grant.header),
             host=self.api.host,
             limit_per_s=self.api.limit_per_s,
+            connections=self.api.max_concurrency,
         )
 
     def _is_rejection(self, grant: Grant | Failure, result: Response | Failure) -> bool:

@@ -1,14 +1,16 @@
 """TLS contexts of registries: the system's certificate authorities plus those of the endpoint.
 
 A context is made once per combination of settings. The minimum version and the ciphers are the
-platform's. Text around PEM blocks is allowed, and a broken block beside a good one is ignored.
+platform's. Text around PEM blocks is allowed, and a broken block beside a good one is ignored. A
+client certificate is kept as text: OpenSSL reads only files, so it gets one that exists in memory.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import ssl
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 
 MAX_CONTEXTS = 256  # one per distinct certificate bundle of the configuration
@@ -17,11 +19,20 @@ _CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE--
 
 
 @dataclass(frozen=True, slots=True)
+class ClientCertificate:
+    """Certificate with its chain, and private key, as PEM text."""
+
+    certificate_pem: str = field(repr=False)
+    key_pem: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class TlsSettings:
-    """insecure: no verification at all. ca_pem: further roots, PEM text."""
+    """insecure: no verification at all. ca_pem: further roots, PEM text. client: who we are."""
 
     insecure: bool = False
     ca_pem: str = ""
+    client: ClientCertificate | None = None
 
 
 VERIFIED = TlsSettings()
@@ -32,7 +43,7 @@ def tls_context(settings: TlsSettings) -> ssl.SSLContext:
     """Return the context for these settings.
 
     Raises:
-        ValueError: `ca_pem` is set and holds no valid certificate.
+        ValueError: `ca_pem` holds no valid certificate, or the client certificate is of no use.
     """
     context = ssl.create_default_context()
     if settings.insecure:
@@ -40,7 +51,27 @@ def tls_context(settings: TlsSettings) -> ssl.SSLContext:
         context.verify_mode = ssl.CERT_NONE
     elif settings.ca_pem:
         _add_roots(context, settings.ca_pem)
+    if settings.client:
+        _add_client(context, settings.client)
     return context
+
+
+def check_client(certificate: ClientCertificate) -> None:
+    """Raise ValueError where certificate and key are no pair that TLS takes."""
+    _add_client(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), certificate)
+
+
+def _add_client(context: ssl.SSLContext, client: ClientCertificate) -> None:
+    descriptor = os.memfd_create("client-certificate")
+    try:
+        with os.fdopen(descriptor, "wb", closefd=False) as file:
+            file.write(f"{client.certificate_pem}\n{client.key_pem}\n".encode())
+        # without a password OpenSSL would ask on the terminal for that of an encrypted key
+        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=b"")
+    except (ssl.SSLError, OSError) as error:
+        raise ValueError("certificate and key do not fit, or are no unencrypted PEM") from error
+    finally:
+        os.close(descriptor)
 
 
 def _add_roots(context: ssl.SSLContext, pem: str) -> None:

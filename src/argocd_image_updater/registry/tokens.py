@@ -4,10 +4,11 @@ Rules: 1. ``GET`` of the realm with its own query plus ``service``, ``scope`` an
 ``account`` and Basic authentication; with an identity token ``POST`` of the form that trades a
 refresh token for an access token; 2. credentials go to a realm only where the registry's own
 transport is matched: HTTPS if the registry is HTTPS, and a plain HTTP realm only on the registry's
-host or on this machine; 3. a token is kept per realm, service, scope and credentials until shortly
-before it expires, and equal requests under way are joined; 4. a refusal of the service is a refusal
-of the credentials, everything else wrong with it is an outage, remembered for seconds: never a
-statement about the image.
+host or on this machine; and only to a host of the same site as the registry, or one that the
+operator allows, while anonymous tokens are fetched from any; 3. a token is kept per realm, service,
+scope and credentials until shortly before it expires, and equal requests under way are joined; 4. a
+refusal of the service is a refusal of the credentials, everything else wrong with it is an outage,
+remembered for seconds: never a statement about the image.
 Source: the token and OAuth2 authentication specifications of the CNCF Distribution project.
 """
 
@@ -23,6 +24,7 @@ import msgspec
 from argocd_image_updater.core.facts import Failure, FailureKind
 from argocd_image_updater.registry.answers import is_good, read_failure
 from argocd_image_updater.registry.proxies import is_loopback
+from argocd_image_updater.registry.same_site import is_same_site
 from argocd_image_updater.registry.single_flight import SingleFlight
 from argocd_image_updater.registry.timestamps import NANOSECONDS, parse_created
 from argocd_image_updater.registry.transport import Request, safe_url
@@ -30,7 +32,6 @@ from argocd_image_updater.registry.transport import Request, safe_url
 if TYPE_CHECKING:
     from argocd_image_updater.registry.api import Api
     from argocd_image_updater.registry.endpoint import Credentials
-    from argocd_image_updater.registry.tls import TlsSettings
     from argocd_image_updater.registry.traffic import Traffic
 
 SHORTEST_LIFE_S = 60.0  # of the specification: also the life of a token that tells none
@@ -94,10 +95,11 @@ class TokenService:
         """
         if outage := self._outage(key.realm):
             return outage
-        return await self._flights.run((key, api.tls), lambda: self._fetch(key, api.tls))
+        flight = (key, api.tls, api.route)
+        return await self._flights.run(flight, lambda: self._fetch(key, api))
 
-    async def _fetch(self, key: TokenKey, tls: TlsSettings) -> str | Failure:
-        request = _token_request(key, tls)
+    async def _fetch(self, key: TokenKey, api: Api) -> str | Failure:
+        request = _token_request(key, api)
         subject = f"token service {safe_url(key.realm)}"
         response = await self._traffic.send(request, host=_host(key.realm))
         result: str | Failure
@@ -183,8 +185,39 @@ def check_realm(realm: str, api: Api) -> Failure | None:
     )
 
 
-def _token_request(key: TokenKey, tls: TlsSettings) -> Request:
-    request = Request(url=_token_url(key), max_bytes=MAX_ANSWER_BYTES, tls=tls, total_s=TOTAL_S)
+def check_token_host(key: TokenKey, api: Api) -> Failure | None:
+    """Return why this token service does not get these credentials, or None.
+
+    The realm has passed `check_realm`.
+    """
+    is_anonymous = not (is_complete(key.credentials) or key.credentials.identity_token)
+    if is_anonymous or _is_trusted(key.realm, api):
+        return None
+    hostname = urlsplit(key.realm).hostname
+    return Failure(
+        FailureKind.DENIED,
+        f"registry {api.host} names the token service {safe_url(key.realm)} on a foreign host: the "
+        f"credentials from {key.credentials.source} are not sent there; if that is right, give "
+        f"{hostname} as one of tokenHosts in registries.extra.conf",
+    )
+
+
+def _is_trusted(realm: str, api: Api) -> bool:
+    """Tell whether a token service is meant to know the credentials of this registry."""
+    hostname = (urlsplit(realm).hostname or "").lower()
+    return hostname in api.token_hosts or is_same_site(hostname, api.hostname)
+
+
+def _token_request(key: TokenKey, api: Api) -> Request:
+    url = urlsplit(key.realm)
+    at_home = (url.hostname or "").lower() == api.hostname
+    request = Request(
+        url=_token_url(key),
+        max_bytes=MAX_ANSWER_BYTES,
+        tls=api.tls if _is_trusted(key.realm, api) else replace(api.tls, client=None),
+        total_s=max(TOTAL_S, api.route.timeout_s),
+        route=api.route if at_home else replace(api.route, allow_link_local=False),
+    )
     if not key.credentials.identity_token:
         header = basic(key.credentials) if is_complete(key.credentials) else ""
         return replace(request, authorization=header)

@@ -59,6 +59,7 @@ class _Journey:
     gate: HostGate
     host: str
     limit_per_s: int
+    connections: int
     attempts: int = 0
     spent_s: float = 0.0
 
@@ -90,13 +91,14 @@ class Traffic:
         return self._gates.gate(host)
 
     async def send(
-        self, request: Request, *, host: str, limit_per_s: int = 0
+        self, request: Request, *, host: str, limit_per_s: int = 0, connections: int = 0
     ) -> Response | Failure:
         """Return the last answer to `request`, or why there was none.
 
-        host: key of the gate. limit_per_s: 0 = not counted.
+        host: key of the gate. limit_per_s: 0 = not counted. connections: most requests in flight
+        at this host, 0 = the usual number.
         """
-        journey = _Journey(self._gates.gate(host), host, limit_per_s)
+        journey = _Journey(self._gates.gate(host), host, limit_per_s, connections)
 
         async def exchange(hop: Request) -> Response:
             return await self._exchange(hop, journey)
@@ -119,7 +121,11 @@ class Traffic:
     async def _exchange(self, request: Request, journey: _Journey) -> Response:
         gate = journey.gate
         patience_s = self._policy.deadline_s
-        if not await gate.enter(limit_per_s=journey.limit_per_s, patience_s=patience_s):
+        if not await gate.enter(
+            limit_per_s=journey.limit_per_s,
+            connections=journey.connections,
+            patience_s=patience_s,
+        ):
             raise _HostPausedError
         started = self.timing.monotonic()
         response: Response | None = None

@@ -3,8 +3,9 @@
 Promises: 1. nothing is sent but what the `Request` says: no cookies, no netrc, no credentials from
 a URL; 2. redirects are answers like others, followed elsewhere; 3. connecting, waiting for headers
 and the whole exchange have deadlines, the body has a size limit; 4. every fault is a
-`TransportError` that says whether trying again can help, and holds no secret. Only this module
-knows aiohttp; it is imported when the first request is sent.
+`TransportError` that says whether trying again can help, and holds no secret; 5. addresses of
+`addresses.py` are not asked, whatever name or redirect leads there. Only this module and
+`guarded_resolver.py` know aiohttp; it is imported when the first request is sent.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ from __future__ import annotations
 import os
 import re
 from base64 import b64decode, b64encode
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.errors import RemoteError, shorten
+from argocd_image_updater.registry.addresses import is_forbidden_host
 from argocd_image_updater.registry.bodies import BodyError, read_body
+from argocd_image_updater.registry.endpoint import DIRECT_PROXY
 from argocd_image_updater.registry.proxies import DIRECT, ProxyRules
 from argocd_image_updater.registry.tls import VERIFIED, TlsSettings, tls_context
 
@@ -51,10 +54,27 @@ DEADLINES = Deadlines()
 
 
 @dataclass(frozen=True, slots=True)
+class Route:
+    """How a registry is reached where that differs from others.
+
+    proxy: its URL, ``direct`` = none, empty = as the environment says. timeout_s: of one request,
+    0 = the usual deadlines. allow_link_local: see `addresses.py`.
+    """
+
+    proxy: str = field(default="", repr=False)
+    timeout_s: float = 0.0
+    allow_link_local: bool = False
+
+
+ORDINARY = Route()
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
     """One request. url: absolute; escapes in it stay as they are. accept: a header line each.
 
-    form: fields of a form that is sent as the body; it may hold tokens.
+    form: fields of a form that is sent as the body; it may hold tokens. total_s: its own deadline,
+    0 = that of its route, else of the transport.
     """
 
     url: str
@@ -64,7 +84,8 @@ class Request:
     authorization: str = ""
     form: tuple[tuple[str, str], ...] = ()
     tls: TlsSettings = VERIFIED
-    total_s: float = 0.0  # 0 = the deadline of the transport
+    total_s: float = 0.0
+    route: Route = ORDINARY
 
     def __repr__(self) -> str:
         return f"Request({self.method} {safe_url(self.url)})"
@@ -122,7 +143,7 @@ class Transport:
     def __init__(self, *, proxies: ProxyRules = DIRECT, deadlines: Deadlines = DEADLINES) -> None:
         self._proxies = proxies
         self._deadlines = deadlines
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}  # by: addresses are checked
 
     async def exchange(self, request: Request) -> Response:
         """Send one request and return its answer, whatever its status.
@@ -132,8 +153,14 @@ class Transport:
         """
         import aiohttp  # noqa: PLC0415 - costs 300 ms, paid only by who sends a request
 
+        from argocd_image_updater.registry.guarded_resolver import (  # noqa: PLC0415 - the same
+            ForbiddenAddressError,
+        )
+
         try:
             return await self._exchange(request)
+        except ForbiddenAddressError as error:
+            raise _forbidden(request) from error
         except BodyError as error:
             kind = FailureKind.TRANSIENT if error.temporary else FailureKind.UNUSABLE
             raise TransportError(
@@ -153,8 +180,8 @@ class Transport:
 
     async def aclose(self) -> None:
         """Close all connections; the next request opens the pool again."""
-        session, self._session = self._session, None
-        if session:
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
             await session.close()
 
     async def _exchange(self, request: Request) -> Response:
@@ -163,11 +190,14 @@ class Transport:
         url = URL(_encoded(request.url), encoded=True)
         if url.user is not None:
             url = url.with_user(None)
-        proxy, proxy_headers = _split_proxy(
-            self._proxies.proxy_for(url.scheme, url.host or "", url.port)
-        )
+        route = request.route
+        if not route.allow_link_local and is_forbidden_host(url.host or ""):
+            raise _forbidden(request)
+        proxy, proxy_headers = _split_proxy(self._proxy_of(route, url))
+        # a proxy is the operator's choice, and resolves the names itself
+        guarded = proxy is None and not route.allow_link_local
         encrypted = url.scheme == "https"  # else the proxy reads the request itself
-        async with self._open().request(
+        async with self._open(guarded=guarded).request(
             request.method,
             url,
             headers=_headers(request) + ([] if encrypted else proxy_headers),
@@ -189,13 +219,26 @@ class Transport:
                 body = _without_secrets(body, request)
             return Response(answer.status, request.url, answer.headers, body)
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None or self._session.closed:
+    def _proxy_of(self, route: Route, url: URL) -> str:
+        if route.proxy:
+            return "" if route.proxy == DIRECT_PROXY else route.proxy
+        return self._proxies.proxy_for(url.scheme, url.host or "", url.port)
+
+    def _open(self, *, guarded: bool) -> aiohttp.ClientSession:
+        """Return the pool whose addresses are checked, or the other one; never mixed."""
+        session = self._sessions.get(guarded)
+        if session is None or session.closed:
             import aiohttp  # noqa: PLC0415 - see exchange
 
-            self._session = aiohttp.ClientSession(
+            from argocd_image_updater.registry.guarded_resolver import (  # noqa: PLC0415 - the same
+                GuardedResolver,
+            )
+
+            session = self._sessions[guarded] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=MAX_OPEN_CONNECTIONS, keepalive_timeout=IDLE_CONNECTION_S
+                    limit=MAX_OPEN_CONNECTIONS,
+                    keepalive_timeout=IDLE_CONNECTION_S,
+                    resolver=GuardedResolver() if guarded else aiohttp.ThreadedResolver(),
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
@@ -204,15 +247,15 @@ class Transport:
                 max_field_size=MAX_HEADER_BYTES,
                 headers={"User-Agent": user_agent(), "Accept-Encoding": "gzip"},
             )
-        return self._session
+        return session
 
     def _timeout(self, request: Request) -> aiohttp.ClientTimeout:
         import aiohttp  # noqa: PLC0415 - see exchange
 
         return aiohttp.ClientTimeout(
-            total=request.total_s or self._deadlines.total_s,
+            total=request.total_s or request.route.timeout_s or self._deadlines.total_s,
             sock_connect=self._deadlines.connect_s,
-            sock_read=self._deadlines.silence_s,
+            sock_read=request.route.timeout_s or self._deadlines.silence_s,
         )
 
 
@@ -273,6 +316,14 @@ def _split_proxy(proxy: str) -> tuple[URL | None, list[tuple[str, str]]]:
 
 def _permanent(request: Request, why: str) -> TransportError:
     return TransportError(_about(request, why), temporary=False, kind=FailureKind.CONFIG)
+
+
+def _forbidden(request: Request) -> TransportError:
+    return _permanent(
+        request,
+        "the host has a link-local address or is a metadata service, which images and registries "
+        "may not name; allowLinkLocal in registries.extra.conf allows it for one registry",
+    )
 
 
 def _about(request: Request, why: str) -> str:

@@ -246,3 +246,59 @@ def test_certificates_by_host_come_go_and_change(tmp_path):
     assert pem() not in {"", first}
     hosts.swap()
     assert pem() == ""
+
+
+EXTRA = "registries: [{{prefix: reg.acme.test, maxConcurrency: {}}}]\n"
+
+
+def concurrency(loaded):
+    return loaded.table.endpoints["reg.acme.test"].extras.max_concurrency
+
+
+def test_further_settings_beside_the_registries_are_read_with_them(files, volume):
+    volume.swap(registries__conf=entry(), registries__extra__conf=EXTRA.format(3))
+    assert concurrency(files.load()) == 3
+    volume.swap(registries__conf=entry(), registries__extra__conf=EXTRA.format(4))
+    assert concurrency(files.load()) == 4
+    volume.swap(registries__conf=entry(), registries__extra__conf="registries: [{x: y}]")
+    loaded = files.load()
+    assert concurrency(loaded) == 4
+    (warning,) = loaded.warnings
+    assert "registries.extra.conf:1: entry 1: unknown key 'x'" in warning
+    volume.swap(registries__conf=entry())
+    (warning,) = files.load().warnings
+    assert "registries.extra.conf is gone" in warning
+    volume.swap(registries__conf=entry(), registries__extra__conf="")
+    loaded = files.load()
+    assert (concurrency(loaded), loaded.warnings) == (0, ())
+
+
+def test_further_settings_may_stand_alone_and_broken_ones_stop_the_start(files, volume):
+    volume.swap(registries__extra__conf="defaults: {timeout: 5s}")
+    assert files.load().table.default.extras.timeout_s == 5.0
+    volume.swap(registries__extra__conf="defaults: {timeout: never}")
+    broken = SettingsFiles(str(volume.folder / "registries.conf"), "", ca_directories=())
+    with pytest.raises(ConfigError, match="key 'timeout' must be a duration"):
+        broken.load()
+
+
+def test_a_client_certificate_that_is_renewed_is_noticed(files, volume, tmp_path):
+    paths = tmp_path / "tls.crt", tmp_path / "tls.key"
+
+    def renew():
+        leaf = trustme.CA().issue_cert("me.test")
+        leaf.cert_chain_pems[0].write_to_path(paths[0])
+        leaf.private_key_pem.write_to_path(paths[1])
+
+    renew()
+    extra = (
+        f"registries: [{{prefix: reg.acme.test, clientCertFile: {paths[0]}, "
+        f"clientKeyFile: {paths[1]}}}]"
+    )
+    volume.swap(registries__conf=entry(), registries__extra__conf=extra)
+    first = files.load()
+    assert not files.load().changed
+    renew()
+    second = files.load()
+    assert second.changed
+    assert second.table != first.table

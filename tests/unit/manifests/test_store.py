@@ -363,3 +363,29 @@ def test_two_hundred_files_of_five_documents_are_read_quickly(folder):
     assert len(snapshot.applications) == 1000
     assert used_s < 2  # a quarter of a second on an idle machine
     print(f"{used_s:.2f} s")
+
+
+def test_further_settings_of_registries_are_found_where_the_registries_are(folder, tmp_path):
+    assert read_snapshot([folder]).registries_extra is None
+    write(
+        folder,
+        "config.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: argocd-image-updater-config}\n"
+        "data: {registries.extra.conf: of-the-map}\n",
+    )
+    assert read_snapshot([folder]).registries_extra == (
+        "of-the-map",
+        "ConfigMap argocd/argocd-image-updater-config",
+    )
+    deep = write(folder, "sub/registries.extra.conf", "deep")
+    assert read_snapshot([folder]).registries_extra == ("deep", str(deep))
+    near = write(folder, "registries.extra.conf", "near")
+    assert read_snapshot([folder]).registries_extra == ("near", str(near))
+    named = tmp_path / "elsewhere" / "my.conf"
+    named.parent.mkdir()
+    named.write_text("registries: []")
+    assert read_snapshot([folder], registries_conf_path=named).registries_extra is None
+    beside = named.with_name("registries.extra.conf")
+    beside.write_text("beside")
+    snapshot = read_snapshot([folder], registries_conf_path=named)
+    assert snapshot.registries_extra == ("beside", str(beside))

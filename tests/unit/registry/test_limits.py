@@ -154,3 +154,41 @@ async def test_the_window_is_halved_once_per_complaint_and_grows_back():
     for _ in range(100):
         gate.grow()
     assert gate.window == 8
+
+
+async def test_each_caller_waits_for_its_own_bound():
+    gate = HostGate(OwnTime().timing(), connections=4)
+    for _ in range(2):
+        await gate.enter(limit_per_s=0, connections=2)
+    third = asyncio.create_task(gate.enter(limit_per_s=0, connections=2))
+    await asyncio.sleep(0)
+    assert not third.done()
+    gate.leave()
+    assert await third
+
+
+async def test_a_wider_bound_lets_more_in_than_usual_and_others_keep_theirs():
+    gate = HostGate(OwnTime().timing(), connections=1)
+    for _ in range(3):
+        await gate.enter(limit_per_s=0, connections=3)
+    usual = asyncio.create_task(gate.enter(limit_per_s=0))
+    for _ in range(2):
+        gate.leave()
+    await asyncio.sleep(0)
+    assert not usual.done()
+    gate.leave()
+    assert await usual
+
+
+async def test_who_gives_up_lets_one_with_a_wider_bound_pass():
+    gate = HostGate(OwnTime().timing(), connections=4)
+    await gate.enter(limit_per_s=0, connections=1)
+    narrow = asyncio.create_task(gate.enter(limit_per_s=0, connections=1))
+    await asyncio.sleep(0)
+    wide = asyncio.create_task(gate.enter(limit_per_s=0))
+    await asyncio.sleep(0)
+    assert not wide.done()
+    narrow.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await narrow
+    assert await wide

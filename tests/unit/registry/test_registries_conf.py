@@ -2,7 +2,7 @@
 
 import pytest
 
-from argocd_image_updater.registry import registries_conf
+from argocd_image_updater.registry import registries_conf, strict_yaml
 from argocd_image_updater.registry.registries_conf import (
     RegistriesConfError,
     parse_registries_conf,
@@ -78,7 +78,7 @@ def test_merges_that_multiply_are_refused():
 
 def test_deep_nesting_and_huge_files_are_refused(monkeypatch):
     assert "nested too deeply" in str(refused("[" * 20_000))
-    monkeypatch.setattr(registries_conf, "FILE_SIZE_LIMIT", 10)
+    monkeypatch.setattr(strict_yaml, "FILE_SIZE_LIMIT", 10)
     assert "larger than" in str(refused(ENTRY))
 
 

@@ -1,0 +1,220 @@
+"""Read ``registries.extra.conf``: what an entry of ``registries.conf`` has no key for.
+
+It lies beside that file, so that the first stays readable for other tools. It is as strict, and
+this module only reads: what the values mean together with the table is checked where they are
+applied.
+Source of the rules: docs/registries.md.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import yaml
+
+from argocd_image_updater.errors import shorten
+from argocd_image_updater.registry.credentials.reference import (
+    CredentialReferenceError,
+    parse_credential_reference,
+)
+from argocd_image_updater.registry.endpoint import DIRECT_PROXY
+from argocd_image_updater.registry.repository_patterns import RepositoryPattern, parse_pattern
+from argocd_image_updater.registry.strict_yaml import Place, compose, merged, nearest, pairs
+from argocd_image_updater.registry.yaml_scalars import (
+    is_null,
+    read_bool,
+    read_duration,
+    read_int,
+    read_text,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+EXTRA_FILE = "registries.extra.conf"
+ENTRIES_LIMIT = 10_000
+PATTERNS_LIMIT = 1_000
+TOKEN_HOSTS_LIMIT = 100
+CONCURRENCY_LIMIT = 100
+TIMEOUT_LIMIT_S = (1.0, 600.0)
+METADATA_READS_LIMIT = 1_000_000
+PULL_RESERVE_LIMIT = 1_000_000
+
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,251}[A-Za-z0-9])?|[0-9A-Fa-f:]{2,45}")
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraEntry:
+    """One entry as it stands in the file; None = not given. prefix: None in ``defaults``."""
+
+    line: int
+    prefix: str | None = None
+    proxy: str | None = field(default=None, repr=False)
+    client_certificate_file: str = ""
+    client_key_file: str = ""
+    max_concurrency: int | None = None
+    timeout_s: float | None = None
+    identities: tuple[tuple[RepositoryPattern, str], ...] = ()
+    token_hosts: frozenset[str] | None = None
+    allow_link_local: bool | None = None
+    metadata_reads: int | None = None
+    pull_reserve: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegistriesExtra:
+    """The whole file. defaults: for every registry, also those without an entry."""
+
+    file: str
+    entries: tuple[ExtraEntry, ...] = ()
+    defaults: ExtraEntry | None = None
+
+
+def parse_registries_extra(text: str, *, file: str = EXTRA_FILE) -> RegistriesExtra:
+    """Return what the first document of `text` says; any fault is a RegistriesConfError."""
+    place = Place(file)
+    root = compose(text, file=file)
+    if root is None or is_null(root):
+        return RegistriesExtra(file)
+    entries: tuple[ExtraEntry, ...] = ()
+    defaults: ExtraEntry | None = None
+    for key, value in pairs(root, place=place):
+        if key.value == "registries":
+            entries = _read_entries(value, place=place)
+        elif key.value == "defaults":
+            defaults = _read_entry(value, place=Place(file, "defaults"), readers=_COMMON)
+        else:
+            raise place.error(
+                key,
+                f"unknown key {shorten(str(key.value))!r}",
+                hint="the keys are 'registries' and 'defaults'",
+            )
+    return RegistriesExtra(file, entries, defaults)
+
+
+def _read_entries(node: yaml.Node, *, place: Place) -> tuple[ExtraEntry, ...]:
+    if is_null(node):
+        return ()
+    if not isinstance(node, yaml.SequenceNode):
+        raise place.error(node, "'registries' must be a list of entries")
+    if len(node.value) > ENTRIES_LIMIT:
+        raise place.error(node, f"more than {ENTRIES_LIMIT} entries")
+    return tuple(
+        _read_entry(item, place=Place(place.file, f"entry {number}"), readers=_READERS)
+        for number, item in enumerate(node.value, start=1)
+    )
+
+
+def _read_entry(node: yaml.Node, *, place: Place, readers: _Readers) -> ExtraEntry:
+    found = dict(merged(node, place=place))
+    if prefix := found.get("prefix"):
+        place = Place(place.file, f"{place.entry} ({shorten(str(prefix[1].value))})")
+    values: dict[str, object] = {}
+    for key, (key_node, value) in found.items():
+        if key not in readers:
+            hint = nearest(key, readers)
+            raise place.error(key_node, f"unknown key {shorten(key)!r}", hint=hint)
+        name, read = readers[key]
+        if key in _NESTED:
+            values[name] = _NESTED[key](value, place=place)
+            continue
+        try:
+            values[name] = read(value)
+        except ValueError as error:
+            raise place.error(value, f"key '{key}' {error}") from None
+    if "prefix" in readers and values.get("prefix") is None:
+        raise place.error(node, "key 'prefix' is missing; it says which entry this is about")
+    entry = ExtraEntry(node.start_mark.line + 1, **values)  # type: ignore[arg-type]  # typed by the readers
+    if bool(entry.client_certificate_file) != bool(entry.client_key_file):
+        raise place.error(node, "'clientCertFile' and 'clientKeyFile' go together")
+    return entry
+
+
+def _read_identities(node: yaml.Node, *, place: Place) -> tuple[tuple[RepositoryPattern, str], ...]:
+    """Return credential references by pattern of repositories."""
+    identities: dict[RepositoryPattern, str] = {}
+    for key, value in pairs(node, place=place):
+        about = f"credentials of {shorten(key.value)!r}"
+        try:
+            pattern, reference = parse_pattern(key.value), read_text(value)
+            parse_credential_reference(reference)
+        except CredentialReferenceError as error:
+            raise place.error(value, f"{about}: the reference {error}", hint=error.hint) from None
+        except ValueError as error:
+            raise place.error(key, f"{about}: {error}") from None
+        identities[pattern] = reference
+    if len(identities) > PATTERNS_LIMIT:
+        raise place.error(node, f"more than {PATTERNS_LIMIT} patterns")
+    return tuple(sorted(identities.items(), key=lambda item: item[0].text))
+
+
+def _read_token_hosts(node: yaml.Node, *, place: Place) -> frozenset[str]:
+    if not isinstance(node, yaml.SequenceNode) or len(node.value) > TOKEN_HOSTS_LIMIT:
+        raise place.error(node, f"'tokenHosts' must be a list of up to {TOKEN_HOSTS_LIMIT} hosts")
+    hosts = set()
+    for item in node.value:
+        host = item.value if isinstance(item, yaml.ScalarNode) else ""
+        if not _HOST.fullmatch(host):
+            raise place.error(item, "'tokenHosts' holds something that is no host without port")
+        hosts.add(host.lower())
+    return frozenset(hosts)
+
+
+def _read_proxy(node: yaml.Node) -> str:
+    """Return the URL of a proxy; no message repeats it, because it may hold a password."""
+    text = read_text(node)
+    if text == DIRECT_PROXY:
+        return text
+    try:
+        url = urlsplit(text)
+        usable = url.scheme in ("http", "https") and bool(url.hostname) and url.port != 0
+    except ValueError:
+        usable = False
+    if not usable or url.path.strip("/") or url.query or url.fragment or " " in text:
+        raise ValueError(f"must be http://HOST:PORT or {DIRECT_PROXY}")
+    return text
+
+
+def _read_timeout(node: yaml.Node) -> float:
+    timeout_s, unit_missing = read_duration(node)
+    least_s, most_s = TIMEOUT_LIMIT_S
+    if unit_missing or not least_s <= timeout_s <= most_s:
+        raise ValueError(f"must be a duration from {least_s:.0f}s to {most_s / 60:.0f}m")
+    return timeout_s
+
+
+def _number(least: int, most: int) -> Callable[[yaml.Node], int]:
+    def read(node: yaml.Node) -> int:
+        number = read_int(node)
+        if is_null(node) or not least <= number <= most:
+            raise ValueError(f"must be a number from {least} to {most}")
+        return number
+
+    return read
+
+
+_Readers = dict[str, tuple[str, "Callable[[yaml.Node], object]"]]
+_COMMON: _Readers = {
+    "proxy": ("proxy", _read_proxy),
+    "maxConcurrency": ("max_concurrency", _number(1, CONCURRENCY_LIMIT)),
+    "timeout": ("timeout_s", _read_timeout),
+    "metadataReads": ("metadata_reads", _number(1, METADATA_READS_LIMIT)),
+    "pullReserve": ("pull_reserve", _number(0, PULL_RESERVE_LIMIT)),
+}
+_READERS: _Readers = {
+    "prefix": ("prefix", read_text),
+    **_COMMON,
+    "clientCertFile": ("client_certificate_file", read_text),
+    "clientKeyFile": ("client_key_file", read_text),
+    "credentials": ("identities", read_text),
+    "tokenHosts": ("token_hosts", read_text),
+    "allowLinkLocal": ("allow_link_local", read_bool),
+}
+_NESTED: dict[str, Callable[..., object]] = {
+    "credentials": _read_identities,
+    "tokenHosts": _read_token_hosts,
+}
+KEYS = tuple(_READERS)
