@@ -125,9 +125,10 @@ async def exchange(
         method="POST",
         form=(("grant_type", "access_token"), ("service", api.hostname), ("access_token", token)),
         tls=api.tls,
-        total_s=EXCHANGE_S,
+        total_s=max(EXCHANGE_S, api.route.timeout_s),
+        route=api.route,
     )
-    response = await traffic.send(request, host=api.host)
+    response = await traffic.send(request, host=api.host, connections=api.max_concurrency)
     if isinstance(response, Failure):
         raise CloudIdentityError(response.message)
     if not is_good(response):

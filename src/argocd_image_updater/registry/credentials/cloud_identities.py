@@ -109,7 +109,7 @@ class CloudIdentities:
                 max_age_s=endpoint.credentials_expire_s,
             )
         return await self._logins.get(
-            (str(reference), api.host, api.tls),
+            (str(reference), api.host, api.tls, api.route),
             partial(self._azure, reference, api),
             max_age_s=endpoint.credentials_expire_s,
         )
