@@ -65,6 +65,7 @@ PARTS = (
     Part("nginx", "nginx", "nginx", "TLS front of Git", "brew install nginx"),
     Part("fcgiwrap", "fcgiwrap", "fcgiwrap", "runs git-http-backend", "brew install fcgiwrap"),
     Part("skopeo", "skopeo", "skopeo", "copies images", "brew install skopeo"),
+    Part("faketime", "faketime", "faketime", "a clock that jumps", "brew install libfaketime"),
     Part("curl", "curl", "curl", "asks registries by hand", "brew install curl"),
     Part("prometheus", "prometheus", "prometheus", "scrapes metrics", "brew install prometheus"),
     Part("ssh", "ssh", "openssh-client", "Git over SSH", "part of OpenSSH"),

@@ -4,19 +4,17 @@ It is said what and where, the others go on, nothing is left half written, and t
 everything as if nothing had happened.
 """
 
-import contextlib
 import os
 import shutil
-import subprocess
 
 import pytest
 
 from faults.http_proxy import Gate
+from faults.small_disk import SmallDisk
 from stages.standalone import application, git_write_back, images, live, reference, resource, source
 
 pytestmark = pytest.mark.lab("docker-registry", "git", "git-http-backend", "nginx", "fcgiwrap")
 LIMIT_S = 60
-SMALL_BYTES = 4096
 
 
 @pytest.fixture
@@ -109,33 +107,15 @@ def test_a_damaged_state_is_begun_anew(shop):
     assert done.reason("sound") == "Updated"
 
 
-class SmallDisk:
-    """A file system of a megabyte; without the right to mount one, a limit on every file."""
+def fill(stage, disk):
+    disk.fill()
+    if disk.words:
+        prefix(stage, *disk.words)
 
-    def __init__(self, folder):
-        self.folder = folder
-        folder.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder]
-        self.mounted = subprocess.run(mount, check=False, capture_output=True).returncode == 0
 
-    def fill(self, stage):
-        """Leave no byte."""
-        if not self.mounted:
-            prefix(stage, "prlimit", f"--fsize={SMALL_BYTES}")
-            return
-        with (self.folder / "filler").open("wb", buffering=0) as file, contextlib.suppress(OSError):
-            while file.write(b"x" * SMALL_BYTES):
-                pass
-
-    def free(self, stage):
-        if self.mounted:
-            (self.folder / "filler").unlink()
-        elif "command" in vars(stage):
-            del stage.command
-
-    def close(self):
-        if self.mounted:
-            subprocess.run(["umount", self.folder], check=True)
+def free(stage, disk):
+    disk.free()
+    vars(stage).pop("command", None)
 
 
 @pytest.fixture
@@ -150,7 +130,7 @@ def test_a_full_disk_below_the_state_writes_nothing_half_and_says_so(shop, disk,
     shop.state = disk.folder / "state"
     if used == "used before":
         shop.run("plan")
-    disk.fill(shop)
+    fill(shop, disk)
     done = shop.run()
     if done.code == 2:
         image = done.image("sound")
@@ -162,7 +142,7 @@ def test_a_full_disk_below_the_state_writes_nothing_half_and_says_so(shop, disk,
         assert f"{shop.state}" in done.err
         assert "--state-dir" in done.err
     assert shop.log() == ["Begin"]
-    disk.free(shop)
+    free(shop, disk)
     after = shop.run()
     assert after.code == 0, after.out
     assert after.reason("sound") == "Updated"
@@ -177,12 +157,12 @@ def test_a_full_disk_below_the_manifests_keeps_them_whole_and_says_so(shop, disk
     shop.manifests = disk.folder / "manifests"
     if not disk.mounted:
         shop.state.mkdir()
-    disk.fill(shop)
+    fill(shop, disk)
     done = shop.run()
     assert done.code == 2
     image = done.image("in-place")
     assert image["reason"] == "WriteFailed", image
     assert f"{shop.manifests / path.name} was not written (" in image["message"]
     assert contents(shop.manifests) == whole
-    disk.free(shop)
+    free(shop, disk)
     assert shop.run().reasons["in-place"] == "Updated"

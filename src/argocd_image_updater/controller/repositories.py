@@ -24,10 +24,15 @@ class ReadsBranches(Protocol):
 
 
 class Repositories:
-    """Groups the questions of a cycle by branch."""
+    """Groups the questions of a cycle by branch.
 
-    def __init__(self, git: ReadsBranches) -> None:
+    trouble: why Git must not be used in this cycle; every question has it as its answer then, so
+    that nothing is written either. Empty = it may.
+    """
+
+    def __init__(self, git: ReadsBranches, *, trouble: str = "") -> None:
         self._git = git
+        self._trouble = trouble
 
     async def ask(
         self, questions: Collection[FileQuestion], *, on_answer: Callable[[], None] | None = None
@@ -41,7 +46,11 @@ class Repositories:
             paths = {question.path for question in group}
             found: Mapping[str, FileFact | Failure]
             try:
-                found = await self._git.read(key, paths)
+                found = (
+                    dict.fromkeys(paths, Failure(FailureKind.LOCAL, self._trouble))
+                    if self._trouble
+                    else await self._git.read(key, paths)
+                )
             except Exception as error:  # noqa: BLE001 - other repositories are read all the same
                 failure = Failure(FailureKind.INTERNAL, internal_fault(error))
                 found = dict.fromkeys(paths, failure)

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import re
 import shutil
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.application import ObjectKey
+from argocd_image_updater.errors import ConfigError
 from argocd_image_updater.git.tls import Trust
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 TLS_CONFIG_MAP = "argocd-tls-certs-cm"
 KNOWN_HOSTS_CONFIG_MAP = "argocd-ssh-known-hosts-cm"
@@ -52,13 +54,31 @@ def trust_in_pod(folder: Path, environment: Mapping[str, str]) -> Trust:
 
 
 def lay_ssh_config(text: str, folder: Path) -> None:
-    """Write the SSH configuration that is in use, or none where it is empty; blocks on the disk."""
+    """Write the SSH configuration that is in use, or none where it is empty; blocks on the disk.
+
+    Raises:
+        ConfigError: it cannot be written; half of one, or none, could lead to another host.
+    """
     path = _ssh_config_below(folder)
-    if not text:
-        path.unlink(missing_ok=True)
-        return
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.write_text(text, "utf-8")
+    with _room_in(folder):
+        if not text:
+            path.unlink(missing_ok=True)
+            return
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = path.with_suffix(".new")
+        new.write_text(text, "utf-8")
+        new.replace(path)
+
+
+@contextmanager
+def _room_in(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise ConfigError(
+            f"{folder} cannot be written to: {why}; make room there or name another --state-dir"
+        ) from error
 
 
 def _ssh_config_below(folder: Path) -> Path:
@@ -68,13 +88,18 @@ def _ssh_config_below(folder: Path) -> Path:
 def lay_trust(
     config_maps: Mapping[ObjectKey, Mapping[str, str]], folder: Path, *, namespace: str
 ) -> None:
-    """Write the ConfigMaps of Argo CD's namespace as files; blocks on the disk."""
+    """Write the ConfigMaps of Argo CD's namespace as files; blocks on the disk.
+
+    Raises:
+        ConfigError: they cannot be written; what is missing then is not trusted.
+    """
     tls = folder / "tls"
-    shutil.rmtree(tls, ignore_errors=True)
-    tls.mkdir(mode=0o700, parents=True, exist_ok=True)
-    certificates = config_maps.get(ObjectKey(namespace, TLS_CONFIG_MAP), {})
-    for host, text in certificates.items():
-        if _HOST.fullmatch(host):
-            (tls / host).write_text(text, "utf-8")
-    hosts = config_maps.get(ObjectKey(namespace, KNOWN_HOSTS_CONFIG_MAP), {})
-    (folder / KNOWN_HOSTS_KEY).write_text(hosts.get(KNOWN_HOSTS_KEY, ""), "utf-8")
+    with _room_in(folder):
+        shutil.rmtree(tls, ignore_errors=True)
+        tls.mkdir(mode=0o700, parents=True, exist_ok=True)
+        certificates = config_maps.get(ObjectKey(namespace, TLS_CONFIG_MAP), {})
+        for host, text in certificates.items():
+            if _HOST.fullmatch(host):
+                (tls / host).write_text(text, "utf-8")
+        hosts = config_maps.get(ObjectKey(namespace, KNOWN_HOSTS_CONFIG_MAP), {})
+        (folder / KNOWN_HOSTS_KEY).write_text(hosts.get(KNOWN_HOSTS_KEY, ""), "utf-8")

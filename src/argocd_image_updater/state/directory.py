@@ -41,21 +41,7 @@ class StateDirectory:
             StateBusy: another process uses it.
             ConfigError: it cannot be created or belongs to somebody else.
         """
-        try:
-            path.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
-            status = path.stat()
-            if status.st_uid != os.geteuid():
-                raise ConfigError(
-                    f"state directory {path} belongs to another user; name another with --state-dir"
-                )
-            if status.st_mode & 0o777 != PRIVATE:
-                path.chmod(PRIVATE)
-            descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise ConfigError(
-                f"state directory {path} cannot be used: {error.strerror}; "
-                "name another with --state-dir"
-            ) from error
+        descriptor = _open_lock(path)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -74,3 +60,31 @@ class StateDirectory:
         """Give the directory up; the operating system does the same when the process dies."""
         with contextlib.suppress(OSError):
             os.close(self._descriptor)
+
+
+def check_state_directory(path: Path) -> None:
+    """Make sure that the directory could be opened, and leave it to whoever holds it.
+
+    Raises:
+        ConfigError: it cannot be created or belongs to somebody else.
+    """
+    os.close(_open_lock(path))
+
+
+def _open_lock(path: Path) -> int:
+    """Create the directory where it is missing, make it private and open its lock."""
+    try:
+        path.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
+        status = path.stat()
+        if status.st_uid != os.geteuid():
+            raise ConfigError(
+                f"state directory {path} belongs to another user; name another with --state-dir"
+            )
+        if status.st_mode & 0o777 != PRIVATE:
+            path.chmod(PRIVATE)
+        return os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise ConfigError(
+            f"state directory {path} cannot be used: {error.strerror}; name another with "
+            "--state-dir"
+        ) from error

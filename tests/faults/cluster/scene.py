@@ -59,6 +59,16 @@ class HookGate:
         self._go.touch()
 
 
+class Direct:
+    """No front: the program asks the API server itself."""
+
+    def __init__(self, api):
+        self._api = api
+
+    def kubeconfig(self, path, *, token):
+        return self._api.kubeconfig(token=token, path=path)
+
+
 class Place:
     """What all scenes share. front: of the API server; gate: of the registry."""
 
@@ -77,7 +87,9 @@ class Place:
         """Put up a scene that is behind."""
         return Scene(self, **options)
 
-    def program(self, *flags, leases, namespaces, token="", state=None, front=None):
+    def program(
+        self, *flags, leases, namespaces, token="", state=None, front=None, environment=None
+    ):
         """Return the controller over some namespaces, through the front; it starts on entry."""
         folder = self.folder / f"program-{next(self._programs)}"
         folder.mkdir()
@@ -100,11 +112,12 @@ class Place:
             *flags,
             folder=folder,
             secrets={self.git.password, token},
+            environment=environment,
         )
 
 
 class Scene:
-    """spec: more of the resource's spec. apply: whether its objects are made now."""
+    """spec: more of the spec of the resource. made: whether the objects are there now."""
 
     def __init__(self, place, *, made=True, **spec):
         self.place = place
@@ -115,7 +128,7 @@ class Scene:
         place.registry.push_tags(f"{self.name}/web", [OLD, NEW])
         text = f"image:\n  name: {self.image}\n  tag: {OLD} # of the test\n"
         self.bare = place.git.repository(self.name, {"git/values.yaml": text.encode()})
-        self._spec = spec
+        self.spec = spec
         if made:
             self.make()
 
@@ -136,7 +149,7 @@ class Scene:
             yield document
         listed = images(web=f"{self.image}:1.x")
         references = [reference("git", listed, **git_write_back()), reference("direct", listed)]
-        yield resource("updater", references, namespace=self.namespace, **self._spec)
+        yield resource("updater", references, namespace=self.namespace, **self.spec)
 
     # --- the program ----------------------------------------------------------------------------
 

@@ -1,13 +1,12 @@
 """The API server dies, forgets, is busy, or has something newer: nothing is lost, nothing twice."""
 
-
 import pytest
 
 from clusters.fault_front import status
 from clusters.kube_api import KubeApiServer
 from clusters.samples import APPLICATION, RESOURCE, RESOURCE_DEFINITION
 from faults.cluster.front import Gate, answer
-from faults.cluster.scene import NEW, NO_LEASE, OLD, HookGate, Place, condition, reach
+from faults.cluster.scene import NEW, NO_LEASE, OLD, Direct, HookGate, Place, condition, reach
 
 pytestmark = pytest.mark.lab(
     "etcd", "kube-apiserver", "argocd", "docker-registry", "git", "nginx", "fcgiwrap"
@@ -20,16 +19,6 @@ EVERYTHING = {
     "statuses": r"PATCH .*{ns}/imageupdaters/updater/status",
     "events": r"POST .*{ns}/events",
 }
-
-
-class Direct:
-    """No front: the program asks the API server itself."""
-
-    def __init__(self, api):
-        self._api = api
-
-    def kubeconfig(self, path, *, token):
-        return self._api.kubeconfig(token=token, path=path)
 
 
 @pytest.fixture(scope="module")

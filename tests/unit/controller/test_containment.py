@@ -110,6 +110,12 @@ async def test_a_repository_that_cannot_be_read_leaves_the_others_readable():
     assert SECRET not in found[bad].message
 
 
+async def test_where_git_must_not_be_used_it_is_not_asked_and_everybody_is_told_why():
+    question = FileQuestion(BranchKey("u", "main", "", ""), "p")
+    found = await Repositories(object(), trouble="no room").ask([question])
+    assert found == {question: Failure(FailureKind.LOCAL, "no room")}
+
+
 def batch(repository, *names):
     base = BranchKey(repository, "main", "", "")
     return BranchBatch(base, "", (CommitGroup(tuple(planned(intent(name)) for name in names)),))

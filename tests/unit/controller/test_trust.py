@@ -2,6 +2,8 @@
 
 import stat
 
+import pytest
+
 from argocd_image_updater.controller.trust import (
     lay_ssh_config,
     lay_trust,
@@ -9,6 +11,7 @@ from argocd_image_updater.controller.trust import (
     trust_in_pod,
 )
 from argocd_image_updater.core.application import ObjectKey
+from argocd_image_updater.errors import ConfigError
 from argocd_image_updater.git.tls import authority_file
 
 PEM = "-----BEGIN CERTIFICATE-----\n"
@@ -53,3 +56,15 @@ def test_an_ssh_configuration_is_laid_privately_and_taken_away_again(tmp_path):
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     lay_ssh_config("", folder)
     assert not trust.ssh_config.exists()
+
+
+def test_what_cannot_be_laid_is_told_with_the_place_and_leaves_the_last_ssh_configuration(tmp_path):
+    folder = tmp_path / "trust"
+    lay_ssh_config("Host old\n", folder)
+    (folder / "ssh_config.new").mkdir()
+    with pytest.raises(ConfigError, match=f"{folder} cannot be written to: Is a directory"):
+        lay_ssh_config("Host new\n", folder)
+    assert trust_in_pod(folder, {}).ssh_config.read_text() == "Host old\n"
+    (folder / "ssh_known_hosts").mkdir()
+    with pytest.raises(ConfigError, match="name another --state-dir"):
+        lay_trust({}, folder, namespace="argocd")

@@ -8,7 +8,11 @@ import sys
 import pytest
 
 from argocd_image_updater.errors import ConfigError
-from argocd_image_updater.state.directory import StateBusy, StateDirectory
+from argocd_image_updater.state.directory import (
+    StateBusy,
+    StateDirectory,
+    check_state_directory,
+)
 
 HOLDER = """
 import sys
@@ -67,3 +71,18 @@ def test_the_lock_is_not_inherited_by_child_processes(tmp_path):
     state = StateDirectory.open(tmp_path / "state")
     assert not os.get_inheritable(state._descriptor)
     state.close()
+
+
+def test_a_check_creates_the_directory_and_leaves_it_to_its_holder(tmp_path):
+    check_state_directory(tmp_path / "state")
+    state = StateDirectory.open(tmp_path / "state")
+    check_state_directory(tmp_path / "state")
+    with pytest.raises(StateBusy):
+        StateDirectory.open(tmp_path / "state")
+    state.close()
+
+
+def test_a_check_names_the_directory_that_cannot_be_used(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match=r"file/state cannot be used: Not a directory"):
+        check_state_directory(tmp_path / "file" / "state")

@@ -39,6 +39,7 @@ from argocd_image_updater.kube.shard_reports import RECENT_S, ShardReports
 from argocd_image_updater.kube.status import StatusWriter
 from argocd_image_updater.kube.store import ClusterStore
 from argocd_image_updater.registry.proxies import read_proxies
+from argocd_image_updater.state.directory import check_state_directory
 from argocd_image_updater.web.readiness import Readiness
 from argocd_image_updater.writers.applications import ApplicationWriter
 
@@ -114,7 +115,9 @@ class Controller:
 
     async def _open(self, opened: AsyncExitStack) -> None:
         options = self._options
-        await asyncio.to_thread(self._files.load)  # what cannot be used ends the start here
+        # What cannot be used ends the start here, not the day on which this replica takes over.
+        await asyncio.to_thread(self._files.load)
+        await asyncio.to_thread(check_state_directory, options.state_dir)
         access = await load_access(options.environment, kubeconfig=options.kubeconfig)
         self._namespaces = resolve_namespaces(
             options,

@@ -31,7 +31,7 @@ from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.report import Counters, ResourceResult
 from argocd_image_updater.core.resolution import Context
 from argocd_image_updater.core.settings import Problem
-from argocd_image_updater.errors import UpdaterError
+from argocd_image_updater.errors import ConfigError, UpdaterError
 from argocd_image_updater.kube.kinds import IMAGE_UPDATERS
 from argocd_image_updater.registry.credentials.chain import ChainSettings
 from argocd_image_updater.registry.credentials.reference import CredentialKind
@@ -119,8 +119,7 @@ class ClusterSession:
         unusable = dict(self._unusable(due))
         resources = [item for item in snapshot.resources if item.key in due]
         secrets = await self._secrets.read_present(_key_secrets(resources))
-        await self._lay_trust(resources)
-        await asyncio.to_thread(lay_ssh_config, loaded.ssh_config, self._trust_folder)
+        trouble = await self._lay_git_files(resources, loaded.ssh_config)
         share = self._turns.share
         self._engines.begin_cycle(divided(loaded.table, shards=share.shards, held=len(share.held)))
         report = await run_cycle(
@@ -129,7 +128,7 @@ class ClusterSession:
             policy=Policy(self._options.default_platform, self._engines.registries.locate),
             services=Services(
                 registries=self._engines.verified_registries,
-                repositories=Repositories(self._engines.git),
+                repositories=Repositories(self._engines.git, trouble=trouble),
                 git=self._engines.git,
                 write_applications=self._write_applications,
                 history=self._engines.history,
@@ -139,12 +138,12 @@ class ClusterSession:
             due=[key for key in due if key not in unusable],
             share=share,
         )
-        trouble = filter(None, (self._engines.store.take_trouble(),))
+        troubles = filter(None, (trouble, self._engines.store.take_trouble()))
         return replace(
             _with_failures(report, unusable) if share.writes_status else report,
             requests=self._engines.requests(),
             duration_s=time.monotonic() - started,
-            warnings=(*trouble, *loaded.warnings, *report.warnings),
+            warnings=(*troubles, *loaded.warnings, *report.warnings),
         )
 
     @property
@@ -166,6 +165,15 @@ class ClusterSession:
                 text += str(fault.error) if fault else "the API server has not answered yet"
                 problem = Problem(Reason.SETTINGS_INVALID, text, resource=key)
                 yield key, _Unusable(found.generation, (problem,))
+
+    async def _lay_git_files(self, resources: Collection[Resource], ssh_config: str) -> str:
+        """Put what git reads where it reads it; return why git must not be used, empty = it may."""
+        try:
+            await self._lay_trust(resources)
+            await asyncio.to_thread(lay_ssh_config, ssh_config, self._trust_folder)
+        except ConfigError as error:
+            return str(error)
+        return ""
 
     async def _lay_trust(self, resources: Collection[Resource]) -> None:
         """Put Argo CD's certificates and known hosts where git reads them, if git is used."""
