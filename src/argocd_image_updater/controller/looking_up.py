@@ -26,6 +26,7 @@ from argocd_image_updater.registry.credentials.chain import ChainSettings, open_
 from argocd_image_updater.registry.engine import RegistryEngine
 from argocd_image_updater.registry.network import RegistryNetwork
 from argocd_image_updater.registry.proxies import read_proxies
+from argocd_image_updater.registry.registries_extra import METADATA_READS_LIMIT
 from argocd_image_updater.state.facts import FactStore
 
 if TYPE_CHECKING:
@@ -66,10 +67,12 @@ class LookUp:
         """The registry that is asked, with what is overridden."""
         found = self.table.lookup(self.settings.reference)
         limit_per_s = found.limit_per_s if self.limit_per_s is None else self.limit_per_s
+        # there is no next cycle that could read the rest
+        extras = replace(found.extras, metadata_reads=METADATA_READS_LIMIT)
         if self.credentials:
-            no_others = replace(found.extras, identities=())
-            found = replace(found, credentials=self.credentials, extras=no_others)
-        return replace(found, limit_per_s=limit_per_s)
+            extras = replace(extras, identities=())
+            found = replace(found, credentials=self.credentials)
+        return replace(found, limit_per_s=limit_per_s, extras=extras)
 
 
 class SecretsOnDemand:

@@ -86,6 +86,7 @@ _FAILED: dict[FailureKind, Reason] = {
     FailureKind.UNUSABLE: Reason.REGISTRY_ERROR,
     FailureKind.NO_PLATFORM: Reason.PLATFORM_UNMATCHED,
     FailureKind.CONFIG: Reason.SETTINGS_INVALID,
+    FailureKind.POSTPONED: Reason.METADATA_INCOMPLETE,
     FailureKind.REFUSED: Reason.SECRET_REFUSED,
     FailureKind.LOCAL: Reason.REGISTRY_ERROR,
     FailureKind.INTERNAL: Reason.INTERNAL_ERROR,
@@ -296,6 +297,7 @@ def _read_images(
     candidates: dict[str, Candidate] = {}
     dropped: dict[str, str] = {}
     incomplete: NoChoice | None = None
+    postponed: list[Failure] = []
     moved = 0
     for tag in kept:
         question = MetadataQuestion(repository, tag, platforms)
@@ -311,10 +313,14 @@ def _read_images(
             candidates[tag] = _candidate(tag, answer)
         elif isinstance(answer, Failure) and answer.kind in _DROPS_TAG:
             dropped[tag] = f"{_DROPS_TAG[answer.kind]}: {answer.message}"
+        elif isinstance(answer, Failure) and answer.kind is FailureKind.POSTPONED:
+            postponed.append(answer)
         elif isinstance(answer, Failure):
             incomplete = incomplete or _incomplete(tag, answer)
     if missing:
         return Pending(frozenset(missing))
+    if postponed and incomplete is None:
+        incomplete = _progress(len(kept) - len(postponed), len(kept), why=postponed[0].message)
     return incomplete or _Images(candidates, dropped, moved)
 
 
@@ -383,6 +389,15 @@ def _incomplete(tag: str, failure: Failure) -> NoChoice:
     return NoChoice(
         reason,
         f"the image of tag {tag} could not be read, so the newest is unknown: {failure.message}",
+    )
+
+
+def _progress(read: int, total: int, *, why: str) -> NoChoice:
+    """Say how far the reading of many images has come, which goes on in the next cycles."""
+    return NoChoice(
+        Reason.METADATA_INCOMPLETE,
+        f"the images of {read} of {total} tags are read so far and the next cycles read the rest, "
+        f"so the newest is not known yet: {why}",
     )
 
 

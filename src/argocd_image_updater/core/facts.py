@@ -30,6 +30,7 @@ class FailureKind(StrEnum):
     CONFIG = "config"  # the question itself is wrong: bad name, bad endpoint
     LOCAL = "local"  # this machine: a full disk, a missing permission
     INTERNAL = "internal"  # a fault of this program
+    POSTPONED = "postponed"  # not asked yet: enough was asked in this cycle
     REFUSED = "refused"  # policy: path outside the tree, symbolic link, foreign namespace
 
 

@@ -115,6 +115,7 @@ class RegistryClient:
             method="HEAD",
             accept=media_types.MANIFESTS,
             max_bytes=MAX_MANIFEST_BYTES,
+            of_manifest=True,
         )
         if isinstance(response, Failure):
             return response
@@ -143,6 +144,7 @@ class RegistryClient:
                 self._url(f"manifests/{reference}"),
                 accept=media_types.MANIFESTS,
                 max_bytes=MAX_MANIFEST_BYTES,
+                of_manifest=True,
             ),
             subject,
         )
@@ -238,11 +240,17 @@ class RegistryClient:
         method: str = "GET",
         accept: tuple[str, ...] = (),
         renew: bool = True,
+        of_manifest: bool = False,
     ) -> Response | Failure:
         if isinstance(self._session, Failure):
             return self._session
         return await self._session.ask(
-            url, max_bytes=max_bytes, method=method, accept=accept, renew=renew
+            url,
+            max_bytes=max_bytes,
+            method=method,
+            accept=accept,
+            renew=renew,
+            of_manifest=of_manifest,
         )
 
     async def _digest_by_get(self, tag: str) -> str | Failure | None:

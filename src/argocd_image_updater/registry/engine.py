@@ -4,7 +4,9 @@ Rules: 1. an answer holds for the cycle; equal questions share it, also while it
 2. what a digest holds never changes, so it is asked once and kept between runs; 3. which digest a
 tag has can change: it is checked in every cycle for the tags that are asked ``fresh`` (running and
 chosen), and for one more tag per repository in rotation, the one whose check is the oldest;
-4. a failure that may pass is never kept.
+4. a failure that may pass is never kept; 5. of the images of one repository that are not known yet
+only so many are read in one cycle; what was read is kept, so the next cycle goes on, and until all
+are known each missing one has an answer that says so.
 
 A tag that is pushed again is therefore noticed at once while it runs or would be chosen, and
 otherwise after at most as many cycles as the repository has candidates. docs/registries.md.
@@ -33,6 +35,7 @@ from argocd_image_updater.core.settings import Problem
 from argocd_image_updater.errors import ConfigError, internal_fault
 from argocd_image_updater.registry.credentials.reference import parse_credential_reference
 from argocd_image_updater.registry.metadata import Purpose, describe
+from argocd_image_updater.registry.rations import Place, Rations, place_of, slot_of
 from argocd_image_updater.registry.single_flight import SingleFlight
 
 if TYPE_CHECKING:
@@ -83,14 +86,20 @@ class CycleCredentials:
 class _Images:
     """What is known of the tags of one repository for one purpose and set of platforms.
 
-    stored: by earlier cycles. answers: of this cycle. digests: read in this cycle, to be stored.
-    rotated: the tag of this cycle's rotation was checked.
+    place: what they are the images of. stored: by earlier cycles. answers: of this cycle. digests:
+    read in this cycle, to be stored. rotated: the tag of this cycle's rotation was checked.
     """
 
+    place: Place
     stored: dict[str, StoredTag]
     answers: dict[str, TagMetadata | Failure] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
     rotated: bool = False
+
+    def knows(self, tag: str) -> bool:
+        """Tell whether a tag can be answered without reading its image."""
+        stored = self.stored.get(tag)
+        return tag in self.answers or (stored is not None and stored.image is not None)
 
 
 class RegistryEngine:
@@ -111,8 +120,9 @@ class RegistryEngine:
         self._table: EndpointTable | None = None
         self._clients: dict[RepositoryKey, RegistryClient] = {}
         self._answers: dict[RegistryQuestion, Answer] = {}
-        self._images: dict[tuple[RepositoryKey, str], _Images] = {}
+        self._images: dict[Place, _Images] = {}
         self._flights: SingleFlight[Answer] = SingleFlight()
+        self._rations = Rations(unix=unix)
         self.counts: Counter[str] = Counter()
 
     def begin_cycle(self, table: EndpointTable) -> None:
@@ -121,6 +131,7 @@ class RegistryEngine:
         self._clients.clear()
         self._answers.clear()
         self._images.clear()
+        self._rations.begin_cycle()
         self.counts.clear()
 
     def locate(
@@ -147,6 +158,7 @@ class RegistryEngine:
     ) -> Mapping[RegistryQuestion, Answer]:
         """Answer every question. Cost: what the module's rules say, never more."""
         await self._open_images(questions)
+        self._postpone(questions)
 
         async def answer(question: RegistryQuestion) -> tuple[RegistryQuestion, Answer]:
             found = self._answers.get(question)
@@ -176,7 +188,7 @@ class RegistryEngine:
         if isinstance(question, TagExistsQuestion):
             return await self._exists(client, question.tag)
         purpose = Purpose.DIGEST if isinstance(question, DigestQuestion) else Purpose.METADATA
-        images = self._images[question.repository, _slot(question.platforms, purpose)]
+        images = self._images[question.repository, slot_of(question.platforms, purpose)]
         fresh = purpose is Purpose.DIGEST or (
             isinstance(question, MetadataQuestion) and question.fresh
         )
@@ -194,7 +206,7 @@ class RegistryEngine:
     async def _open_images(self, questions: Collection[RegistryQuestion]) -> None:
         """Read what is stored of every repository that images are asked of, once a cycle."""
         wanted = {
-            (question.repository, _slot(question.platforms, purpose))
+            (question.repository, slot_of(question.platforms, purpose))
             for question in questions
             for kind, purpose in (
                 (DigestQuestion, Purpose.DIGEST),
@@ -206,7 +218,24 @@ class RegistryEngine:
             stored = await asyncio.to_thread(
                 self._store.read_tags, self._store_name(repository), slot
             )
-            self._images[repository, slot] = _Images(stored)
+            self._images[repository, slot] = _Images((repository, slot), stored)
+
+    def _postpone(self, questions: Collection[RegistryQuestion]) -> None:
+        """Answer what is not read in this cycle: beyond the budget, or passed over for a while."""
+        unread: dict[RepositoryKey, list[MetadataQuestion]] = defaultdict(list)
+        for question in questions:
+            if (
+                isinstance(question, MetadataQuestion)
+                and not question.fresh
+                and question not in self._answers
+                and not self._images[place_of(question)].knows(question.tag)
+            ):
+                unread[question.repository].append(question)
+        assert self._table is not None, "begin_cycle comes first"
+        for repository, group in unread.items():
+            most = self._table.by_prefix(repository.endpoint).extras.metadata_reads
+            left_out = self._rations.left_out(repository, group, most=most)
+            self._answers.update(left_out.items())
 
     async def _image(
         self,
@@ -227,6 +256,8 @@ class RegistryEngine:
             client, tag, images, stored=stored, platforms=platforms, purpose=purpose
         )
         images.answers[tag] = answer
+        if purpose is Purpose.METADATA:
+            self._rations.learn(images.place, tag, answer, lasts=_lasts(answer))
         return answer
 
     async def _read(
@@ -270,7 +301,7 @@ class RegistryEngine:
 
     async def _rotate_one(self, questions: list[MetadataQuestion]) -> None:
         first = questions[0]
-        images = self._images[first.repository, _slot(first.platforms, Purpose.METADATA)]
+        images = self._images[place_of(first)]
         if images.rotated:
             return
         images.rotated = True
@@ -314,7 +345,9 @@ class RegistryEngine:
                 )
             listed = self._answers.get(TagListQuestion(repository))
             if isinstance(listed, TagList):
-                gone = images.stored.keys() - set(listed.tags)
+                tags = set(listed.tags)
+                self._rations.keep(images.place, tags)
+                gone = images.stored.keys() - tags
                 if gone:
                     await asyncio.to_thread(self._store.forget_tags, name, gone)
                     for tag in gone:
@@ -351,8 +384,3 @@ class RegistryEngine:
 def _lasts(image: TagMetadata | Failure) -> bool:
     """Tell whether an answer holds for its digest for ever; a part that is gone may come back."""
     return isinstance(image, TagMetadata) or image.of_content
-
-
-def _slot(platforms: tuple[str, ...], purpose: Purpose) -> str:
-    """Return the key of images that may be compared with each other: never across purposes."""
-    return f"{purpose.value} {' '.join(platforms)}"

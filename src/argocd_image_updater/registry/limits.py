@@ -4,9 +4,10 @@ Rules: 1. requests are spaced evenly by the limit of their endpoint, and up to `
 slots may be caught up on (GCRA); 2. the state is one per host, so two endpoints with the same host
 share it; 3. the number of requests in flight is halved when the host complains and grows back by
 one per full round of good answers; 4. a host that answers 429 or 503 is left alone for as long as
-it asks. Nothing is dropped: callers wait, first come first served; but not for a pause that is
-longer than their patience. A caller may want fewer requests in flight than others, or more: its own
-bound is what it waits for.
+it asks, and one that says that nothing is left of its limit, until it comes back; where little is
+left, it is spread over the time until then. Nothing is dropped: callers wait, first come first
+served; but not for a pause that is longer than their patience. A caller may want fewer requests in
+flight than others, or more: its own bound is what it waits for.
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from argocd_image_updater.registry.quotas import Quota
     from argocd_image_updater.registry.timing import Timing
 
 BURST_SLOTS = 10
 DEFAULT_CONNECTIONS = 20
 MAX_GATES = 4_096
+SCARCE_SHARE = 0.1  # of a limit: what is left below it is spread
+SCARCE_COUNT = 10  # the same where the limit is not told
 SHRINK_INTERVAL_S = 1.0  # a burst of complaints about one overload counts once
 
 
@@ -31,7 +35,7 @@ class RequestBucket:
     def __init__(self) -> None:
         self._next_slot: float | None = None
 
-    def reserve(self, now: float, *, limit_per_s: int) -> float:
+    def reserve(self, now: float, *, limit_per_s: float) -> float:
         """Take the next slot and return the seconds until it; a limit of 0 takes none."""
         if limit_per_s <= 0:
             return 0.0
@@ -43,12 +47,42 @@ class RequestBucket:
         return max(0.0, slot - now)
 
 
+class ScarceQuota:
+    """What is left of a host's own limit, spread evenly until it comes back; no bursts."""
+
+    def __init__(self) -> None:
+        self._spacing_s = 0.0
+        self._until = 0.0
+        self._next_slot = 0.0
+
+    def heed(self, quota: Quota, now: float) -> None:
+        """Begin to spread where little is left, and end it where there is enough again."""
+        scarce = SCARCE_COUNT if quota.limit is None else quota.limit * SCARCE_SHARE
+        if not quota.reset_s or not 0 < quota.remaining <= scarce:
+            self._until = 0.0
+            return
+        if now >= self._until:
+            self._next_slot = now
+        self._spacing_s = quota.reset_s / quota.remaining
+        self._until = now + quota.reset_s
+
+    def wait_s(self, now: float) -> float:
+        """Return the seconds until the next slot."""
+        return max(0.0, self._next_slot - now) if now < self._until else 0.0
+
+    def take(self, now: float) -> None:
+        """Take the next slot."""
+        if now < self._until:
+            self._next_slot = max(self._next_slot, now) + self._spacing_s
+
+
 class HostGate:
     """The entrance to one host: every request enters, and leaves when its answer is read."""
 
     def __init__(self, timing: Timing, *, connections: int = DEFAULT_CONNECTIONS) -> None:
         self._timing = timing
         self._bucket = RequestBucket()
+        self._scarce = ScarceQuota()
         self._usual = self._most = connections
         self._window = float(connections)
         self._active = 0
@@ -70,6 +104,16 @@ class HostGate:
         """Return how long the host still wants to be left alone."""
         return max(0.0, self._paused_until - self._timing.monotonic())
 
+    def come_back_s(self) -> float:
+        """Return after which time a request can be sent again."""
+        return max(self.pause_left_s(), self._scarce.wait_s(self._timing.monotonic()))
+
+    def heed(self, quota: Quota) -> None:
+        """Do as the host says about its own limit."""
+        if quota.remaining == 0 and quota.reset_s:
+            self.pause(quota.reset_s)
+        self._scarce.heed(quota, self._timing.monotonic())
+
     async def enter(
         self, *, limit_per_s: int, connections: int = 0, patience_s: float = inf
     ) -> bool:
@@ -80,9 +124,11 @@ class HostGate:
         """
         bound = connections or self._usual
         self._widen(bound)
-        if self.pause_left_s() > patience_s:
+        if self.come_back_s() > patience_s:
             return False
-        wait_s = self._bucket.reserve(self._timing.monotonic(), limit_per_s=limit_per_s)
+        now = self._timing.monotonic()
+        wait_s = max(self._scarce.wait_s(now), self._bucket.reserve(now, limit_per_s=limit_per_s))
+        self._scarce.take(now)
         if wait_s > 0:
             await self._timing.sleep(wait_s)
         await self._take_connection(bound)

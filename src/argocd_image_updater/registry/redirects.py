@@ -73,4 +73,5 @@ def _next_request(request: Request, location: str) -> Request:
         authorization="",
         tls=replace(request.tls, client=None),
         route=replace(request.route, allow_link_local=False),
+        account=None,
     )

@@ -15,6 +15,7 @@ from argocd_image_updater.core.facts import Failure, FailureKind
 from argocd_image_updater.registry.answers import UNAUTHORIZED, is_good, read_failure
 from argocd_image_updater.registry.authorization import Authorizer, Grant, Subject
 from argocd_image_updater.registry.endpoint import ANONYMOUS
+from argocd_image_updater.registry.pulls import PullAccount
 from argocd_image_updater.registry.redirects import origin
 from argocd_image_updater.registry.transport import Request, Response
 
@@ -69,8 +70,12 @@ class RepositorySession:
         method: str = "GET",
         accept: tuple[str, ...] = (),
         renew: bool = True,
+        of_manifest: bool = False,
     ) -> Response | Failure:
-        """Return the last answer to one request. renew: read rejected credentials again."""
+        """Return the last answer to one request.
+
+        renew: read rejected credentials again. of_manifest: the registry may count it as a pull.
+        """
         credentials = await self._credentials()
         if isinstance(credentials, Failure):
             return credentials
@@ -82,6 +87,10 @@ class RepositorySession:
             tls=self.api.tls,
             route=self.api.route,
         )
+        if of_manifest and self.api.pull_reserve is not None:
+            user = credentials.username
+            account = PullAccount(self.api.host, user, self.api.pull_reserve)
+            request = replace(request, account=account)
         result, rejected = await self._authorized(request, credentials)
         if not (rejected and renew):
             return result

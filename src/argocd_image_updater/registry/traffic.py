@@ -3,16 +3,20 @@
 Each hop of a redirect counts against the limit. What comes back is the last answer, good or not, or
 a `Failure` when there was none; exceptions of the transport end here. Time spent waiting for the
 rate limit does not count against the deadline of the attempts. A pause that is longer than this
-deadline is not waited for: the failure says when to come back.
+deadline is not waited for: the failure says when to come back. The same where a registry counts
+pulls and none may be taken.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.facts import Failure, FailureKind
+from argocd_image_updater.registry.answers import is_good
 from argocd_image_updater.registry.limits import DEFAULT_CONNECTIONS, HostGate, HostGates
+from argocd_image_updater.registry.pulls import PullBudget, PullBudgets
+from argocd_image_updater.registry.quotas import Quota, read_quota
 from argocd_image_updater.registry.redirects import follow_redirects
 from argocd_image_updater.registry.retry import (
     POLICY,
@@ -32,8 +36,6 @@ from argocd_image_updater.registry.transport import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-MAX_DIGITS = 9  # of a number of requests
 
 _OVERLOADED = frozenset({TOO_MANY_REQUESTS, 503})
 
@@ -68,6 +70,14 @@ class _HostPausedError(Exception):
     """The host asked for a longer pause than anybody waits."""
 
 
+class _NoPullsError(Exception):
+    """The registry counts pulls, and none may be taken."""
+
+    def __init__(self, budget: PullBudget) -> None:
+        super().__init__()
+        self.budget = budget
+
+
 class Traffic:
     """All requests of the process to registries and token services go through one of these."""
 
@@ -84,6 +94,7 @@ class Traffic:
         self._transport = transport
         self._policy = policy
         self._gates = HostGates(timing, connections=connections)
+        self._pulls = PullBudgets()
         self._observe = observe
 
     def gate(self, host: str) -> HostGate:
@@ -112,6 +123,8 @@ class Traffic:
                 retry_after_s = self._retry_after_s(outcome)
             except _HostPausedError:
                 return _paused(request, journey.gate)
+            except _NoPullsError as error:
+                return self._without_pulls(request, error.budget)
             except TransportError as error:
                 outcome = Failure(error.kind, str(error))
                 temporary, retry_after_s = error.temporary, None
@@ -119,6 +132,48 @@ class Traffic:
                 return outcome
 
     async def _exchange(self, request: Request, journey: _Journey) -> Response:
+        """Send one request, and count it where it is a pull."""
+        if request.account is None:
+            return await self._pass(request, journey)
+        budget = self._pulls.of(request.account)
+        if request.method != "GET":
+            response = await self._pass(request, journey)
+            self._note_pulls(budget, response)
+            return response
+        await self._look(budget, request, journey)
+        if not budget.take(self.timing.monotonic()):
+            raise _NoPullsError(budget)
+        try:
+            response = await self._pass(request, journey)
+        finally:
+            budget.settle()
+        self._note_pulls(budget, response)
+        return response
+
+    async def _look(self, budget: PullBudget, request: Request, journey: _Journey) -> None:
+        """Ask how many pulls are left, once for all who want to know."""
+        if budget.is_known(self.timing.monotonic()):
+            return
+        async with budget.looking:
+            if not budget.is_known(self.timing.monotonic()):
+                response = await self._pass(replace(request, method="HEAD"), journey)
+                self._note_pulls(budget, response)
+
+    def _note_pulls(self, budget: PullBudget, response: Response) -> None:
+        quota = self._quota(response)
+        if quota is not None or is_good(response):
+            budget.note(quota, self.timing.monotonic())
+
+    def _without_pulls(self, request: Request, budget: PullBudget) -> Failure:
+        now = self.timing.monotonic()
+        message = f"{safe_url(request.url)}: {budget.refusal(now)}"
+        return Failure(FailureKind.RATE_LIMITED, message, budget.come_back_s(now))
+
+    def _quota(self, response: Response) -> Quota | None:
+        return read_quota(response, unix_now=self.timing.unix())
+
+    async def _pass(self, request: Request, journey: _Journey) -> Response:
+        """Send one request through the gate of its host."""
         gate = journey.gate
         patience_s = self._policy.deadline_s
         if not await gate.enter(
@@ -136,8 +191,13 @@ class Traffic:
             elapsed_s = self.timing.monotonic() - started
             journey.spent_s += elapsed_s
             if self._observe:
-                self._observe(_counted(request, response, host=journey.host, elapsed_s=elapsed_s))
+                quota = self._quota(response) if response else None
+                status = response.status if response else 0
+                left = quota.remaining if quota else None
+                self._observe(Exchange(journey.host, request.method, status, elapsed_s, left))
         self._adapt(gate, response)
+        if request.account is None and (quota := self._quota(response)):
+            gate.heed(quota)
         return response
 
     def _adapt(self, gate: HostGate, response: Response) -> None:
@@ -167,22 +227,14 @@ class Traffic:
     def _retry_after_s(self, response: Response) -> float | None:
         if response.status not in TRANSIENT_STATUSES:
             return None
-        return parse_retry_after(response.header("Retry-After"), unix_now=self.timing.unix())
-
-
-def _counted(
-    request: Request, response: Response | None, *, host: str, elapsed_s: float
-) -> Exchange:
-    if response is None:
-        return Exchange(host, request.method, 0, elapsed_s)
-    left = response.header("RateLimit-Remaining").partition(";")[0].strip()
-    quota_left = (
-        int(left) if left.isascii() and left.isdigit() and len(left) <= MAX_DIGITS else None
-    )
-    return Exchange(host, request.method, response.status, elapsed_s, quota_left)
+        asked_s = parse_retry_after(response.header("Retry-After"), unix_now=self.timing.unix())
+        if asked_s is None and response.status == TOO_MANY_REQUESTS:
+            quota = self._quota(response)
+            return quota.reset_s if quota and quota.remaining == 0 else None
+        return asked_s
 
 
 def _paused(request: Request, gate: HostGate) -> Failure:
-    left_s = gate.pause_left_s()
+    left_s = gate.come_back_s()
     message = f"{safe_url(request.url)}: the host asked to wait for another {left_s:.0f} s"
     return Failure(FailureKind.RATE_LIMITED, message, left_s)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from multidict import CIMultiDictProxy
     from yarl import URL
 
+    from argocd_image_updater.registry.pulls import PullAccount
+
 MAX_ERROR_BODY_BYTES = 65_536  # an error text is read only to explain
 MAX_HEADER_BYTES = 32_768  # one header line; long Link and Location headers are legitimate
 MIN_SECRET_BYTES = 4  # shorter ones would only blot out words
@@ -74,7 +76,8 @@ class Request:
     """One request. url: absolute; escapes in it stay as they are. accept: a header line each.
 
     form: fields of a form that is sent as the body; it may hold tokens. total_s: its own deadline,
-    0 = that of its route, else of the transport.
+    0 = that of its route, else of the transport. account: whose pull a GET of it is; None = it is
+    none, or not counted.
     """
 
     url: str
@@ -86,6 +89,7 @@ class Request:
     tls: TlsSettings = VERIFIED
     total_s: float = 0.0
     route: Route = ORDINARY
+    account: PullAccount | None = None
 
     def __repr__(self) -> str:
         return f"Request({self.method} {safe_url(self.url)})"

@@ -15,6 +15,8 @@ from argocd_image_updater.core.schema import Block, ListOf
 from argocd_image_updater.core.settings import Downgrade, Strategy
 from argocd_image_updater.manifests.store import read_snapshot
 from argocd_image_updater.registry.registries_conf import RegistryEntry, parse_registries_conf
+from argocd_image_updater.registry.registries_extra import KEYS as EXTRA_KEYS
+from argocd_image_updater.registry.registries_extra import parse_registries_extra
 
 ROOT = Path(__file__).parents[3]
 DOCS = ROOT / "docs"
@@ -162,6 +164,11 @@ def test_every_key_of_the_registries_file_is_explained():
     assert [key for key in sorted(keys) if f"| `{key}` |" not in text] == []
 
 
+def test_every_key_of_the_further_settings_of_registries_is_explained():
+    text = (DOCS / "registries.md").read_text()
+    assert [key for key in EXTRA_KEYS if f"`{key}`" not in text] == []
+
+
 @pytest.mark.parametrize(
     ("page", "words"), [("strategies.md", Strategy), ("downgrades.md", Downgrade)]
 )
@@ -180,5 +187,7 @@ def test_every_example_of_a_resource_or_registries_file_can_be_read(page, tmp_pa
             snapshot = read_snapshot([folder])
             assert len(snapshot.resources) == 1
             assert not snapshot.problems + snapshot.warnings
+        elif text.startswith("defaults:"):
+            assert parse_registries_extra(text).entries
         elif text.startswith(("registries:", "# manifests/registries.conf")):
             assert parse_registries_conf(text)

@@ -6,6 +6,7 @@ import pytest
 
 from argocd_image_updater.registry import limits
 from argocd_image_updater.registry.limits import BURST_SLOTS, HostGate, HostGates, RequestBucket
+from argocd_image_updater.registry.quotas import Quota
 from argocd_image_updater.registry.timing import Timing
 
 
@@ -192,3 +193,43 @@ async def test_who_gives_up_lets_one_with_a_wider_bound_pass():
     with pytest.raises(asyncio.CancelledError):
         await narrow
     assert await wide
+
+
+async def test_what_is_left_is_spread_over_the_time_until_it_comes_back():
+    time = OwnTime()
+    gate = HostGate(time.timing())
+    gate.heed(Quota(4, limit=100, reset_s=40.0))
+    entered = []
+    for _ in range(4):
+        assert await gate.enter(limit_per_s=0)
+        entered.append(time.now)
+    assert entered == pytest.approx([100.0, 110.0, 120.0, 130.0])
+    time.now = 141.0
+    assert gate.come_back_s() == 0.0
+
+
+async def test_who_has_not_the_patience_for_a_scarce_quota_is_told_when_to_come_back():
+    gate = HostGate(OwnTime().timing())
+    gate.heed(Quota(2, limit=100, reset_s=600.0))
+    assert await gate.enter(limit_per_s=0, patience_s=60.0)
+    assert not await gate.enter(limit_per_s=0, patience_s=60.0)
+    assert gate.come_back_s() == 300.0
+    gate.heed(Quota(90, limit=100, reset_s=600.0))
+    assert await gate.enter(limit_per_s=0, patience_s=60.0)
+
+
+async def test_a_host_with_nothing_left_is_left_alone_until_it_has():
+    gate = HostGate(OwnTime().timing())
+    gate.heed(Quota(0, limit=100, reset_s=90.0))
+    assert gate.pause_left_s() == 90.0
+    gate.heed(Quota(0))  # without a time there is nothing to wait for
+    assert gate.pause_left_s() == 90.0
+
+
+async def test_enough_is_not_spread():
+    time = OwnTime()
+    gate = HostGate(time.timing())
+    gate.heed(Quota(50, limit=100, reset_s=3_600.0))
+    for _ in range(5):
+        assert await gate.enter(limit_per_s=0)
+    assert time.now == 100.0
