@@ -201,17 +201,22 @@ class RegistryClient:
             response = await self._ask(
                 url, accept=(media_types.OCI_INDEX,), max_bytes=MAX_MANIFEST_BYTES, renew=False
             )
-            if isinstance(response, Response) and response.status == NOT_FOUND:
-                break
+            is_first = len(seen) == 1
+            if is_first and isinstance(response, Response) and response.status == NOT_FOUND:
+                return ()
             answer = self._good(response, f"referrers of {digest} in")
             if isinstance(answer, Failure):
-                return answer
+                is_gone = answer.kind is FailureKind.NOT_FOUND  # in the middle of the list
+                return replace(answer, kind=FailureKind.TRANSIENT) if is_gone else answer
             try:
                 found.update((entry.digest, entry) for entry in parse_descriptors(answer.body))
                 lines = answer.header_lines("Link")
                 url = next_page(lines, page_url=answer.url, list_url=list_url)
             except (ManifestError, ForeignLinkError) as error:
                 return self._unusable(answer, f"referrers of {digest} in {self._name}: {error}")
+        if url:
+            message = f"referrers of {digest} in {self._name}: the list does not end"
+            return Failure(FailureKind.UNUSABLE, message)
         return tuple(found.values())
 
     @property

@@ -179,6 +179,9 @@ class Transport:
         except (aiohttp.InvalidURL, UnicodeError, ValueError) as error:
             why = "the request cannot be sent: bad URL, header or CA bundle"
             raise _permanent(request, why) from error
+        except aiohttp.ClientResponseError as error:  # its text repeats what was sent
+            why = "the answer is no readable HTTP, or its headers are too large"
+            raise TransportError(_about(request, why)) from error
         except (aiohttp.ClientError, OSError) as error:
             raise TransportError(_about(request, _fault(error))) from error
 
