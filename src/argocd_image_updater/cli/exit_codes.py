@@ -14,14 +14,15 @@ if TYPE_CHECKING:
 
 OK = 0  # all well; help; a normal end after a signal
 USAGE = 1  # the command line, the environment or the configuration is wrong
-FAILED = 2  # some image failed, or this program did
+FAILED = 2  # some image or registry failed, or this program did
 CHANGES = 3  # `plan` only: there is something to write
 
 MEANING = {
     OK: "all well; help was asked for; a normal end after a signal",
     USAGE: "wrong command line, environment or configuration; `test` got no answer from the "
     "registry; the cycle was interrupted; the right to lead was lost; second signal",
-    FAILED: "some image failed (the report names it), or an internal error",
+    FAILED: "some image failed (the report names it); `doctor` found a fault at the registry or on "
+    "the way to it; or an internal error",
     CHANGES: "`plan` only: nothing failed and there is something to write",
 }
 

@@ -25,12 +25,12 @@ class Section(StrEnum):
     REGISTRIES = "Registries"
     GIT = "Git"
     OUTPUT = "Output and logging"
-    TEST = "Test of an image"
+    TEST = "One image and its registry"
     CLUSTER = "In a cluster (no effect with --manifests)"
 
 
 RUN, PLAN, EXPLAIN, VERSION, COMPLETION = "run", "plan", "explain", "version", "completion"
-TEST, TEMPLATE, DEMO = "test", "template", "demo"
+TEST, TEMPLATE, DEMO, DOCTOR = "test", "template", "demo", "doctor"
 CYCLE = frozenset({RUN, PLAN, EXPLAIN})  # commands that evaluate a cycle
 ONLY_RUN = frozenset({RUN})
 LOG_LEVELS = ("trace", "debug", "info", "warn", "error")

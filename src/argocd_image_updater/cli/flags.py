@@ -12,6 +12,7 @@ from argocd_image_updater.cli.flag import (
     COMPLETION,
     CYCLE,
     DEMO,
+    DOCTOR,
     EXPLAIN,
     LOG_LEVELS,
     ONLY_RUN,
@@ -135,7 +136,7 @@ _REGISTRIES = (
         default="none",
         env="IMAGE_UPDATER_CLOUD_IDENTITIES",
         metavar="CLOUDS",
-        commands=CYCLE | {TEST},
+        commands=CYCLE | {TEST, DOCTOR},
         section=Section.REGISTRIES,
     ),
     Flag(
@@ -145,7 +146,7 @@ _REGISTRIES = (
         default="auto",
         env="IMAGE_UPDATER_DOCKER_CONFIG",
         choices=("auto", "on", "off"),
-        commands=CYCLE | {TEST},
+        commands=CYCLE | {TEST, DOCTOR},
         section=Section.REGISTRIES,
     ),
 )

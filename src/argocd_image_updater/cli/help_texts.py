@@ -13,6 +13,7 @@ from argocd_image_updater.cli import exit_codes
 from argocd_image_updater.cli.flag import (
     COMPLETION,
     DEMO,
+    DOCTOR,
     EXPLAIN,
     PLAN,
     RUN,
@@ -100,6 +101,23 @@ HELP_OF: dict[str, CommandHelp] = {
             ),
             ("with a password", "test ghcr.io/acme/web --credentials env:GHCR_LOGIN"),
         ),
+    ),
+    DOCTOR: CommandHelp(
+        usage="doctor registry IMAGE [flags]",
+        summary="Find out what is wrong between here and the registry of an image",
+        text="Looks at each step on the way to the registry of IMAGE: its entry in "
+        "registries.conf, name, connection, proxy, certificate, credentials, API, login, tags, the "
+        "newest images, limits. Ends with one sentence: what is wrong and what to do, or that all "
+        "is well. Nothing is changed; names of credentials are shown, never their values.",
+        examples=(
+            ("why an image is not found", "doctor registry ghcr.io/acme/web"),
+            (
+                "with other credentials",
+                "doctor registry ghcr.io/acme/web --credentials env:GHCR_LOGIN",
+            ),
+            ("for machines", "doctor registry nginx --output json"),
+        ),
+        codes=(exit_codes.OK, exit_codes.USAGE, exit_codes.FAILED),
     ),
     TEMPLATE: CommandHelp(
         usage="template [PATH]",

@@ -1,4 +1,4 @@
-"""The flags of ``test``, which looks up what an image would be updated to.
+"""The flags of ``test`` and ``doctor``, which look at one image and at its registry.
 
 No environment variable is their default: what is tested is what the command line says. Some share
 their name with a flag of other commands, then also type and words.
@@ -6,9 +6,11 @@ their name with a flag of other commands, then also type and words.
 
 from __future__ import annotations
 
-from argocd_image_updater.cli.flag import LOG_LEVELS, TEST, Flag, Kind, Section
+from argocd_image_updater.cli.flag import DOCTOR, LOG_LEVELS, TEST, Flag, Kind, Section
 
 _ONLY = frozenset({TEST})
+_ONLY_DOCTOR = frozenset({DOCTOR})
+_BOTH = _ONLY | _ONLY_DOCTOR
 _AT_LEAST_ZERO = range(2**31)
 
 
@@ -22,6 +24,7 @@ def _flag(
     path: str = "",
     default_note: str = "",
     allowed: range | None = None,
+    commands: frozenset[str] = _ONLY,
 ) -> Flag:
     return Flag(
         name,
@@ -29,7 +32,7 @@ def _flag(
         kind=kind,
         default=default,
         section=Section.TEST,
-        commands=_ONLY,
+        commands=commands,
         metavar=metavar,
         path=path,
         default_note=default_note,
@@ -79,12 +82,14 @@ LOOK_UP_FLAGS: tuple[Flag, ...] = (
         metavar="FILE",
         path="file",
         default_note="/app/config/registries.conf if it is there, else the built-in registries",
+        commands=_BOTH,
     ),
     _flag(
         "credentials",
         "Credential reference to use instead of that of the registry: secret:, pullsecret:, env:, "
         "ext:, aws:, gcp: or azure:. Only the first two need a cluster.",
         metavar="REFERENCE",
+        commands=_BOTH,
     ),
     _flag(
         "rate-limit",
@@ -99,6 +104,7 @@ LOOK_UP_FLAGS: tuple[Flag, ...] = (
         "Kubernetes client configuration; read only where credentials stand in a Secret.",
         metavar="FILE",
         path="file",
+        commands=_BOTH,
     ),
     Flag(
         "output",
@@ -124,5 +130,22 @@ LOOK_UP_FLAGS: tuple[Flag, ...] = (
         ignore_case=True,
         section=Section.TEST,
         commands=_ONLY,
+    ),
+    Flag(
+        "output",
+        "table: a line for each check, and the verdict. json: one document.",
+        default="table",
+        choices=("table", "json"),
+        section=Section.TEST,
+        commands=_ONLY_DOCTOR,
+    ),
+    Flag(
+        "loglevel",
+        "Least important log lines to write. They go to standard error.",
+        default="warn",
+        choices=LOG_LEVELS,
+        ignore_case=True,
+        section=Section.TEST,
+        commands=_ONLY_DOCTOR,
     ),
 )

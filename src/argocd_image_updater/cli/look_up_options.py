@@ -77,7 +77,7 @@ def read_look_up_options(
     """
     settings, _ = resolve(TEST, given=given, environ={})
     value = {name: setting.value for name, setting in settings.items()}
-    image = _image(image_text)
+    image = parse_image_argument(image_text)
     strategy, warning = parse_strategy(value["update-strategy"])
     constraint = _constraint(value["semver-constraint"], strategy)
     platforms, platform_warnings = _platforms(value["platforms"])
@@ -94,8 +94,8 @@ def read_look_up_options(
         image=image,
         settings=wanted,
         default_platform=default_platform(),
-        registries_conf_path=_existing(value["registries-conf-path"]),
-        credentials=_reference(value["credentials"]),
+        registries_conf_path=read_existing_path(value["registries-conf-path"]),
+        credentials=read_credential_flag(value["credentials"]),
         limit_per_s=None if settings["rate-limit"].is_default else value["rate-limit"],
         kubeconfig=value["kubeconfig"],
         cloud_identities=read_clouds(settings[CLOUDS]),
@@ -108,8 +108,12 @@ def read_look_up_options(
     )
 
 
-def _image(text: str) -> ImageReference:
-    """Parse IMAGE; what stands before ``=`` is an alias only where it looks like one."""
+def parse_image_argument(text: str) -> ImageReference:
+    """Parse IMAGE; what stands before ``=`` is an alias only where it looks like one.
+
+    Raises:
+        ConfigError: it names no image.
+    """
     alias, equals, _ = text.partition("=")
     is_aliased = equals and re.fullmatch(ALIAS_PATTERN, alias)
     image = parse_image(text if is_aliased or not equals else f"={text}")
@@ -157,7 +161,12 @@ def _doubts(wanted: ImageSettings) -> list[str]:
     return doubts
 
 
-def _existing(path: str) -> str:
+def read_existing_path(path: str) -> str:
+    """Return the path of a registries file that was named; empty = none was.
+
+    Raises:
+        ConfigError: it is not there.
+    """
     try:
         is_missing = bool(path) and not Path(path).is_file()
     except (OSError, ValueError):
@@ -170,7 +179,12 @@ def _existing(path: str) -> str:
     return path
 
 
-def _reference(text: str) -> str:
+def read_credential_flag(text: str) -> str:
+    """Return the credential reference of the flag, empty = none.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
     if text:
         try:
             parse_credential_reference(text)

@@ -18,6 +18,7 @@ from argocd_image_updater.cli.arguments import UsageError
 from argocd_image_updater.cli.flag import (
     COMPLETION,
     DEMO,
+    DOCTOR,
     EXPLAIN,
     PLAN,
     RUN,
@@ -73,12 +74,14 @@ def build_program() -> click.Group:
     application = click.Argument(["application"], metavar="APPLICATION")
     image = click.Argument(["image"], required=False, metavar="IMAGE")
     images = click.Argument(["images"], nargs=-1, metavar="IMAGE")
+    words = click.Argument(["words"], nargs=-1, metavar="registry IMAGE")
     paths = click.Argument(["paths"], nargs=-1, metavar="PATH")
     commands = (
         FlagCommand(RUN, _run, ignore_extra=True),
         FlagCommand(PLAN, _plan),
         FlagCommand(EXPLAIN, _explain, arguments=(application, image)),
         FlagCommand(TEST, _test, arguments=(images,)),
+        FlagCommand(DOCTOR, _doctor, arguments=(words,)),
         FlagCommand(TEMPLATE, _template, arguments=(paths,)),
         FlagCommand(DEMO, _demo),
         FlagCommand(VERSION, _version, ignore_extra=True),
@@ -141,6 +144,17 @@ def _test(*, images: tuple[str, ...], **given: Any) -> int:
 
     options = read_look_up_options(images[0], given=_by_flag(TEST, given), environ=_environ())
     return test(options, _environ())
+
+
+def _doctor(*, words: tuple[str, ...], **given: Any) -> int:
+    subject, *images = words or ("",)
+    if subject != "registry" or len(images) != 1:
+        raise UsageError("doctor takes the word registry and one IMAGE", command=DOCTOR)
+    from argocd_image_updater.cli.doctor import doctor_registry
+    from argocd_image_updater.cli.doctor_options import read_doctor_options
+
+    options = read_doctor_options(images[0], given=_by_flag(DOCTOR, given), environ=_environ())
+    return doctor_registry(options, _environ())
 
 
 def _template(*, paths: tuple[str, ...]) -> int:

@@ -22,6 +22,7 @@ sys.exit(f"imported: {heavy}" if heavy else code)
         ["--help"],
         ["run", "--help"],
         ["test", "--help"],
+        ["doctor", "--help"],
         ["completion", "bash"],
         ["help", "plan"],
     ],
