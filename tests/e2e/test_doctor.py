@@ -410,6 +410,20 @@ def test_a_registry_that_is_out_of_order_is_asked_once(doctor, registry):
     assert_stopped_at(found, "api", "status 503", "try again")
 
 
+def test_an_error_page_of_a_proxy_is_an_outage_and_no_portal(doctor, registry):
+    with FaultProxy(registry) as front:
+        front.on("GET", status(502, ("Content-Type", "text/html"), body=b"<html>bad gateway"))
+        found = Diagnosis(doctor(front.host, front.base))
+    assert_stopped_at(found, "api", "status 502", "try again")
+
+
+def test_an_address_without_a_registry_is_told_as_such(doctor, registry):
+    with FaultProxy(registry) as front:
+        front.on("GET", status(404, ("Content-Type", "text/html"), body=b"<html>not found"))
+        found = Diagnosis(doctor(front.host, front.base))
+    assert_stopped_at(found, "api", "did not accept GET /v2/", "correct api_url")
+
+
 def test_images_that_cannot_be_read_are_told_after_the_tags(doctor, registry):
     with FaultProxy(registry) as front:
         front.on("/manifests/", status(500))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.controller import doctor_answers as answers
@@ -63,6 +63,7 @@ WAY_S = 90.0  # several addresses, each with its own deadline
 LIST_S = 120.0  # long lists have many pages
 ONCE = RetryPolicy(attempts=1, deadline_s=STEP_S)
 _OK = 200
+_ABOUT_CONTENT = frozenset({FailureKind.NOT_FOUND, FailureKind.UNUSABLE})
 _ABOUT_THE_CALLER = frozenset({FailureKind.DENIED, FailureKind.CREDENTIALS, FailureKind.REFUSED})
 
 
@@ -286,6 +287,7 @@ class _Examination:
             self._notes.challenges,
             fault,
             scope=api.scope(seen.repository),
+            withheld=isinstance(grant, Grant) and grant.withheld is not None,
         )
 
     async def _tags(self) -> Check:
@@ -314,7 +316,9 @@ class _Examination:
         return answers.platforms_check("", ())
 
     async def _limits(self) -> Check:
-        return answers.limits_check(self._asked, self._notes.limits)
+        return answers.limits_check(
+            self._asked, self._notes.quota, retry_after_s=self._notes.retry_after_s
+        )
 
     # --- what earlier steps have found out ------------------------------------------------------
 
@@ -348,7 +352,10 @@ def _ping_failure(response: Response, api: Api) -> Failure | None:
     if response.status in (_OK, UNAUTHORIZED):
         return None
     subject = f"the registry at {api.base} did not accept GET /v2/"
-    return read_failure(response, subject=subject, unix_now=time.time())
+    failure = read_failure(response, subject=subject, unix_now=time.time())
+    if failure.kind in _ABOUT_CONTENT:  # nothing was asked about an image
+        return replace(failure, kind=FailureKind.CONFIG)
+    return failure
 
 
 def _refusal(listed: TagList | Failure) -> Failure | None:

@@ -17,6 +17,7 @@ from argocd_image_updater.controller.doctor_checks import (
     CheckName,
     failed,
     passed,
+    sentence,
     warned,
 )
 from argocd_image_updater.core.facts import Failure, FailureKind, TagList, TagMetadata
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from argocd_image_updater.registry.api import Api
     from argocd_image_updater.registry.challenges import Challenge
     from argocd_image_updater.registry.credentials.sources import Source
-    from argocd_image_updater.registry.limit_headers import ToldLimits
+    from argocd_image_updater.registry.quotas import Quota
 
 NEWEST = 5  # tags whose images are read
 MAX_PLATFORMS = 32  # that are shown of one image
@@ -95,12 +96,21 @@ def api_check(asked: Asked, fault: Failure | None, *, version: str, status: int)
 
 
 def login_check(
-    asked: Asked, challenges: Sequence[Challenge], fault: Failure | None, *, scope: str
+    asked: Asked,
+    challenges: Sequence[Challenge],
+    fault: Failure | None,
+    *,
+    scope: str,
+    withheld: bool = False,
 ) -> Check:
-    """Return the check of the login. fault: None where it was not refused."""
+    """Return the check of the login.
+
+    fault: None where it was not refused. withheld: there are credentials, and they were not sent.
+    """
     lines = [_challenge_line(one, scope=scope) for one in challenges]
     if fault is not None:
-        advice = failure_advice(asked, fault)
+        explained = withheld and asked.source  # the message says what to do
+        advice = sentence(fault.message) if explained else failure_advice(asked, fault)
         return failed(CheckName.LOGIN, fault.message, *lines, advice=advice)
     if not challenges:
         return passed(CheckName.LOGIN, "the registry wants none")
@@ -172,24 +182,28 @@ def platforms_check(tag: str, platforms: Sequence[str]) -> Check:
     return passed(CheckName.PLATFORMS, f"{tag}: {text or 'none is told'}")
 
 
-def limits_check(asked: Asked, told: ToldLimits) -> Check:
-    """Return the check of what the registry told about its limits."""
-    if not told:
-        return passed(CheckName.LIMITS, "the registry tells none")
-    parts = []
-    if told.remaining is not None:
-        parts.append(f"{told.remaining} requests left")
-    if told.limit is not None:
-        window = f" in {told.window_s} s" if told.window_s else ""
-        parts.append(f"limit {told.limit}{window}")
-    if told.retry_after_s is not None:
-        parts.append(f"asks to wait {told.retry_after_s:.0f} s")
-    text = ", ".join(parts)
-    if told.remaining == 0:
-        return failed(CheckName.LIMITS, text, advice=_limit_advice(asked, told.retry_after_s))
-    if told.retry_after_s is not None:
+def limits_check(asked: Asked, quota: Quota | None, *, retry_after_s: float | None) -> Check:
+    """Return the check of what the registry told about its limits. None = it did not."""
+    parts = _quota_words(quota) if quota else []
+    if retry_after_s is not None:
+        parts.append(f"asks to wait {retry_after_s:.0f} s")
+    text = ", ".join(parts) or "the registry tells none"
+    if quota and quota.remaining == 0:
+        wait_s = retry_after_s or quota.reset_s
+        return failed(CheckName.LIMITS, text, advice=_limit_advice(asked, wait_s))
+    if retry_after_s is not None:
         return warned(CheckName.LIMITS, text)
     return passed(CheckName.LIMITS, text)
+
+
+def _quota_words(quota: Quota) -> list[str]:
+    words = [f"{quota.remaining} requests left"]
+    if quota.limit is not None:
+        window = f" in {quota.window_s:.0f} s" if quota.window_s else ""
+        words.append(f"limit {quota.limit}{window}")
+    if quota.reset_s:
+        words.append(f"renewed in {quota.reset_s:.0f} s")
+    return words
 
 
 def failure_advice(asked: Asked, fault: Failure) -> str:

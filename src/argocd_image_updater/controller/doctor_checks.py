@@ -108,3 +108,8 @@ def failed(
 def skipped(name: CheckName, *, because: CheckName) -> Check:
     """Return a check that another one made impossible."""
     return Check(name, CheckOutcome.SKIPPED, f"not looked at: the check {because} failed")
+
+
+def sentence(message: str) -> str:
+    """Return a message that tells what to do, as a sentence."""
+    return message[:1].upper() + message[1:].rstrip(".") + "."

@@ -14,6 +14,7 @@ from argocd_image_updater.controller.doctor_checks import (
     CheckName,
     failed,
     passed,
+    sentence,
     warned,
 )
 from argocd_image_updater.registry.certificates import CA_DIRECTORIES
@@ -58,7 +59,7 @@ def entry_check(why: str, endpoint: Endpoint, *, repository: str) -> Check:
 def unusable_entry(why: str, problem: str) -> Check:
     """Return the check of an entry, or a name, with which nobody can be asked."""
     return failed(
-        CheckName.ENTRY, why, problem, advice=_sentence(problem), blame=Blame.CONFIGURATION
+        CheckName.ENTRY, why, problem, advice=sentence(problem), blame=Blame.CONFIGURATION
     )
 
 
@@ -208,7 +209,3 @@ def _names(shown: PeerCertificate) -> str:
 
 def _day(unix_s: float) -> str:
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:].rstrip(".") + "."

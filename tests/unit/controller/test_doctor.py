@@ -3,7 +3,12 @@
 import pytest
 
 from argocd_image_updater.controller import doctor
-from argocd_image_updater.controller.doctor_answers import Asked, failure_advice
+from argocd_image_updater.controller.doctor_answers import (
+    Asked,
+    failure_advice,
+    limits_check,
+    login_check,
+)
 from argocd_image_updater.controller.doctor_checks import (
     Blame,
     CheckName,
@@ -24,6 +29,7 @@ from argocd_image_updater.registry.endpoint import Endpoint
 from argocd_image_updater.registry.endpoint_loading import load_table
 from argocd_image_updater.registry.probing import Fault, FaultKind, way_to
 from argocd_image_updater.registry.proxies import DIRECT
+from argocd_image_updater.registry.quotas import Quota
 
 CONF = """
 registries:
@@ -77,6 +83,28 @@ def test_each_failure_has_one_sentence_with_something_to_do(kind, more):
     assert ": " in advice
     assert "\n" not in advice
     assert advice.count(". ") == 0
+
+
+def test_credentials_that_were_not_sent_are_explained_by_their_own_message():
+    fault = Failure(FailureKind.DENIED, "not sent to a foreign host; give it as one of tokenHosts")
+    check = login_check(asked(source="env:X"), (), fault, scope="s", withheld=True)
+    assert check.advice == "Not sent to a foreign host; give it as one of tokenHosts."
+    check = login_check(asked(source="env:X"), (), fault, scope="s")
+    assert "refuses the credentials env:X" in check.advice
+
+
+@pytest.mark.parametrize(
+    ("quota", "retry_after_s", "outcome", "text"),
+    [
+        (None, None, CheckOutcome.OK, "the registry tells none"),
+        (Quota(9, 10, 60.0, 5.0), None, CheckOutcome.OK, "9 requests left, limit 10 in 60 s, "),
+        (None, 7.0, CheckOutcome.WARNING, "asks to wait 7 s"),
+        (Quota(0, reset_s=30.0), None, CheckOutcome.FAILED, "0 requests left, renewed in 30 s"),
+    ],
+)
+def test_limits_fail_only_where_nothing_is_left(quota, retry_after_s, outcome, text):
+    check = limits_check(asked(), quota, retry_after_s=retry_after_s)
+    assert (check.outcome, check.text.startswith(text)) == (outcome, True)
 
 
 @pytest.mark.parametrize("kind", FaultKind)
