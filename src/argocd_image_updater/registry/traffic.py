@@ -17,7 +17,7 @@ from argocd_image_updater.registry.answers import is_good
 from argocd_image_updater.registry.limits import DEFAULT_CONNECTIONS, HostGate, HostGates
 from argocd_image_updater.registry.pulls import PullBudget, PullBudgets
 from argocd_image_updater.registry.quotas import Quota, read_quota
-from argocd_image_updater.registry.redirects import follow_redirects
+from argocd_image_updater.registry.redirects import follow_redirects, origin
 from argocd_image_updater.registry.retry import (
     POLICY,
     TOO_MANY_REQUESTS,
@@ -196,8 +196,9 @@ class Traffic:
                 left = quota.remaining if quota else None
                 self._observe(Exchange(journey.host, request.method, status, elapsed_s, left))
         self._adapt(gate, response)
-        if request.account is None and (quota := self._quota(response)):
-            gate.heed(quota)
+        at_home = origin(request.url)[1:] == origin(f"//{journey.host}")[1:]
+        if at_home and request.account is None and (quota := self._quota(response)):
+            gate.heed(quota)  # that of a host where a redirect led is not about this one
         return response
 
     def _adapt(self, gate: HostGate, response: Response) -> None:

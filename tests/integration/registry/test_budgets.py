@@ -162,3 +162,20 @@ async def test_a_429_with_a_time_of_return_is_taken_at_its_word(repository):
             refused = await client.list_tags()
             assert refused.kind is FailureKind.RATE_LIMITED
         assert len(registry.requests) == 1
+
+
+async def test_what_another_host_says_after_a_redirect_is_not_about_the_registry(repository):
+    headers = [("RateLimit-Remaining", "0"), ("RateLimit-Reset", "900")]
+    elsewhere = {"/list": [{"status": 200, "headers": headers, "body": '{"tags": ["1"]}'}]}
+    async with ScriptedRegistry(elsewhere) as store:
+        there = [("Location", f"{store.base}/list")]
+        routes = {
+            "/v2/": [{"status": 200}],
+            f"/v2/{repository}/tags/list": [{"status": 307, "headers": there}],
+        }
+        async with (
+            ScriptedRegistry(routes) as registry,
+            OneClient(registry.base, repository) as client,
+        ):
+            for _ in range(2):
+                assert await client.list_tags() == TagList(("1",))
