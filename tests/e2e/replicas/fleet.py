@@ -319,7 +319,8 @@ class Replica(Program):
 
     def cycles(self):
         """Return how many cycles it has run."""
-        return self.log().count("Processing results")
+        # One line for each resource.
+        return len(re.findall(r"Processing results.*_name=updater-0\b", self.log()))
 
     def wait_for_cycles(self, more):
         wanted = self.cycles() + more
