@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 class NotingExchanger:
     """Sends requests through another transport. base: URL of the registry.
 
-    quota, retry_after_s: the last that were told. challenges: of the last answer that wanted a login.
-    is_web_page: whether the last answer was a page for people; one that tells of an error is not
-    meant.
+    quota, retry_after_s: the last that were told. challenges: of the last answer that wanted a
+    login. is_web_page: whether the last answer was a page for people, other than about an error.
     """
 
     def __init__(self, inner: Exchanger, *, base: str, unix: Callable[[], float]) -> None:
