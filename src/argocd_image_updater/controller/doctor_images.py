@@ -71,16 +71,13 @@ def pick_tags(listed: TagList, *, count: int) -> tuple[tuple[str, ...], str]:
     tags = tuple(dict.fromkeys(listed.tags))
     if listed.sort:
         newest = tags[:count] if listed.sort == _LATEST_FIRST else tags[::-1][:count]
-        return newest, f"{len(newest)} newest tags as the registry sorts them"
+        return newest, "newest tags as the registry sorts them"
     versions = [(version.precedence, tag) for tag in tags if (version := parse_version(tag))]
-    picked = [tag for _, tag in sorted(versions, reverse=True)[:count]]
-    words = f"{len(picked)} highest versions"
-    if len(picked) < count:
-        others = [tag for tag in reversed(tags) if tag not in picked][: count - len(picked)]
-        words = f"{words} and {len(others)} other tags" if picked else f"{len(others)} last tags"
-        words = words if others else f"{len(picked)} highest versions"
-        picked += others
-    return tuple(picked), words
+    picked = tuple(tag for _, tag in sorted(versions, reverse=True)[:count])
+    others = tuple(tag for tag in reversed(tags) if tag not in picked)[: count - len(picked)]
+    if not others:
+        return picked, "highest versions"
+    return picked + others, "highest versions and last other tags" if picked else "last tags"
 
 
 async def read_images(
