@@ -10,7 +10,7 @@ Source: https://kubernetes.io/docs/reference/using-api/api-concepts/#efficient-d
 from __future__ import annotations
 
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
 from argocd_image_updater.errors import RemoteError, UpdaterError, internal_fault
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 SHORTEST_WATCH_S = 1.0  # one that ends sooner without an event counts as a fault
 BACKOFF = Backoff(first_s=1.0, longest_s=30.0)
+# An API server that was away comes back by itself; a right that is missing needs somebody.
+LONGEST_OUTAGE_WAIT_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,10 @@ class Reflector:
         if self._failures == 1 and isinstance(error, Expired):
             return  # a new list helps at once
         timing = self._client.timing
-        wait_s = self._backoff.wait_s(self._failures, dice=timing.random())
+        backoff = self._backoff
+        if isinstance(error, RemoteError) and error.temporary:
+            backoff = replace(backoff, longest_s=min(backoff.longest_s, LONGEST_OUTAGE_WAIT_S))
+        wait_s = backoff.wait_s(self._failures, dice=timing.random())
         await timing.sleep(max(wait_s, getattr(error, "retry_after_s", None) or 0.0))
 
     async def _list(self) -> None:
