@@ -16,7 +16,6 @@ SHARED = {
     "tests/integration/kube/": "cluster",
     "tests/e2e/cluster/": "argocd",
     "tests/e2e/replicas/": "replicas",
-    "tests/e2e/replicas/": "replicas",
     "tests/e2e/swap/": "swap",
     "tests/faults/cluster/": "faults",
 }
