@@ -15,9 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from measuring import COMMAND, measure_rounds, row, run
-
-# isort: split - measuring makes these importable
+import measuring  # makes what stands below tests/ importable
 from clusters.kube_api import KubeApiServer
 from clusters.samples import APPLICATION, RESOURCE, RESOURCE_DEFINITION
 from registries.distribution import DistributionRegistry
@@ -150,20 +148,22 @@ def whole_processes(scene):
         scene.set_tags("1.0.0")
         scene.api.forget_requests()
         before = scene.tag_lists()
-        outdated = run(command, *scene.words("--once"))
+        outdated = measuring.run(command, *scene.words("--once"))
         assert f"images_updated={scene.applications} errors=0" in outdated.output, outdated.output
         lists.append(scene.tag_lists() - before)
         patches.append(scene.counts()["patch", "applications"])
         scene.set_tags(f"1.{TAGS - 1}.0")
-        idle = run(command, *scene.words("--once"))
+        idle = measuring.run(command, *scene.words("--once"))
         assert "images_updated=0 errors=0" in idle.output, idle.output
         return {"outdated": outdated, "idle": idle}
 
-    found = measure_rounds(measure)
+    found = measuring.measure_rounds(measure)
     name = f"{scene.applications} applications"
     counts = f"{max(lists)} tag lists (limit {scene.repositories}), {max(patches)} patches"
-    good = row(f"{name}, all outdated", found["outdated"], limit_s=4, limit_mib=130, counts=counts)
-    good &= row(f"{name}, nothing to do", found["idle"], limit_s=1.5, limit_mib=130)
+    good = measuring.row(
+        f"{name}, all outdated", found["outdated"], limit_s=4, limit_mib=130, counts=counts
+    )
+    good &= measuring.row(f"{name}, nothing to do", found["idle"], limit_s=1.5, limit_mib=130)
     return good and max(lists) <= scene.repositories and max(patches) == scene.applications
 
 
@@ -175,7 +175,7 @@ class Controller:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(
-                [COMMAND, *scene.words(f"--interval={INTERVAL_S}s")],
+                [measuring.COMMAND, *scene.words(f"--interval={INTERVAL_S}s")],
                 stdout=log,
                 stderr=log,
                 env=kept,
