@@ -8,6 +8,7 @@ import contextlib
 import json
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -28,9 +29,17 @@ def three(fleet):
 
 def versions_of(fleet, since):
     """Return every version that the resources had since these, by name."""
-    return {
-        document["metadata"]["name"]: fleet.objects.later_versions(document) for document in since
-    }
+
+    def watch(document):
+        objects = fleet.api.objects_as()  # a connection of its own: all are asked at once
+        try:
+            return objects.later_versions(document)
+        finally:
+            objects.close()
+
+    with ThreadPoolExecutor(len(since)) as pool:
+        names = [document["metadata"]["name"] for document in since]
+        return dict(zip(names, pool.map(watch, since), strict=True))
 
 
 def resources(fleet):
