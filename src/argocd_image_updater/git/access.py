@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.core.reasons import Reason
-from argocd_image_updater.errors import UpdaterError
+from argocd_image_updater.errors import RemoteError, UpdaterError
 from argocd_image_updater.git.connection import Connection
 from argocd_image_updater.git.credentials import (
     ANONYMOUS,
@@ -191,7 +191,9 @@ class AccessBook:
                 return ANONYMOUS  # the URL itself holds the credential
             raise
         except UpdaterError as error:
-            raise GitError(FailureKind.CREDENTIALS, f"{url.shown}: {error}") from error
+            passes = isinstance(error, RemoteError) and error.temporary
+            kind = FailureKind.TRANSIENT if passes else FailureKind.CREDENTIALS
+            raise GitError(kind, f"{url.shown}: its credentials cannot be read: {error}") from error
 
     async def _exchanged(self, credential: GitCredential, url: RepositoryUrl) -> GitCredential:
         """Turn a credential that Git cannot use itself into user and token."""
