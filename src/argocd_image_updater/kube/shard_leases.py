@@ -94,6 +94,7 @@ class ShardLeases:
         self._renewals: dict[int, asyncio.Task[None]] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._telling: set[asyncio.Task[None]] = set()
+        self._taking: int | None = None  # until it is known whether it was taken
         self._moved = asyncio.Event()
         self._last_asked: frozenset[int] = frozenset()
         self._started_s = 0.0
@@ -195,6 +196,7 @@ class ShardLeases:
         """Give everything back and take part no longer; called at the end."""
         tasks, self._tasks = self._tasks, []
         await _ended(tasks)
+        await self._learn_what_was_taken()
         held = {shard: found.record for shard, found in self._holdings.items()}
         for shard, seen in self._seen().items():
             if seen.record.holder == self.identity:
@@ -205,6 +207,18 @@ class ShardLeases:
         if self._telling:
             await asyncio.wait(self._telling, timeout=_TELL_S)
         await _ended(list(self._telling))
+
+    async def _learn_what_was_taken(self) -> None:
+        """Look at a Lease that was being taken when the end came: it may be ours."""
+        if self._taking is None:
+            return
+        try:
+            async with asyncio.timeout(RELEASE_S):
+                record = await self._writer.read(lease_name(self._taking))
+        except (TimeoutError, UpdaterError):
+            return  # then it expires
+        if record is not None:
+            self._board.put(record)
 
     async def _manage(self) -> None:
         """Take what may be taken, until cancelled."""
@@ -270,7 +284,13 @@ class ShardLeases:
         """
         name, began_s = lease_name(shard), self._timing.monotonic()
         seen = self._board.seen(name)
-        record = await self._writer.acquire(name, None if seen is None else seen.record)
+        self._taking = shard
+        try:
+            record = await self._writer.acquire(name, None if seen is None else seen.record)
+        except ConflictError:
+            self._taking = None
+            raise
+        self._taking = None
         self._board.put(record)
         await self._board.refresh()
         if foreign := self._stranger():

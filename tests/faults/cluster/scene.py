@@ -187,6 +187,11 @@ class Scene:
         """Return the Lease's spec."""
         return self.objects.get(LEASE, LEASE_NAME, namespace=self.leases)["spec"]
 
+    def holder(self):
+        """Return who has the Lease; empty, too, where there is none yet."""
+        found = self.objects.find(LEASE, LEASE_NAME, namespace=self.leases)
+        return found["spec"]["holderIdentity"] if found else ""
+
     # --- what came of it ------------------------------------------------------------------------
 
     def find(self, name):
