@@ -5,12 +5,18 @@ and fails in continuous integration, where nothing may be left out silently.
 """
 
 import os
+import signal
 
 import pytest
 
 from lab import advice, find_part, find_program
 
 pytest_plugins = ["clusters.fixtures", "clusters.grouping"]
+
+# A shell ignores the signal for what it starts in the background, and whoever is started from there
+# would ignore it too: tests send it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_runtest_setup(item):
