@@ -97,10 +97,10 @@ class ShardLeases:
         self._taking: int | None = None  # until it is known whether it was taken
         self._moved = asyncio.Event()
         self._last_asked: frozenset[int] = frozenset()
-        self._started_s = 0.0
+        self._open_since_s = 0.0  # since when it could take something
 
     async def __aenter__(self) -> Self:
-        self._started_s = self._timing.monotonic()
+        self._open_since_s = self._timing.monotonic()
         self._tasks = [
             asyncio.create_task(self._board.follow(), name="the Leases"),
             asyncio.create_task(self._manage(), name="taking Leases"),
@@ -254,14 +254,14 @@ class ShardLeases:
         if foreign := self._stranger():
             if self._holdings:
                 self._lose(foreign)
-            self._note(foreign, level=logging.WARNING)
+            self._stand_back(foreign)
             return self._times.retry_s
         view = View(
             identity=self.identity,
             shards=self.shards,
             held=frozenset(self._holdings),
             seen=self._seen(),
-            started_s=self._started_s,
+            open_since_s=self._open_since_s,
             ordinal=ordinal_of(self.identity, self.shards),
         )
         step = next_step(view, now_s=now_s, times=self._times)
@@ -295,7 +295,7 @@ class ShardLeases:
         await self._board.refresh()
         if foreign := self._stranger():
             await self._writer.release(record)
-            self._note(foreign, level=logging.WARNING)
+            self._stand_back(foreign)
             # Both may have seen each other; one comes back first.
             await self._timing.sleep(self._times.retry_s * self._timing.random())
             return
@@ -362,6 +362,11 @@ class ShardLeases:
             shards=self.shards,
             now_s=self._timing.monotonic(),
         )
+
+    def _stand_back(self, foreign: str) -> None:
+        """Take nothing because of a stranger; what nobody could take was not left to anybody."""
+        self._open_since_s = self._timing.monotonic()
+        self._note(foreign, level=logging.WARNING)
 
     def _seen(self) -> dict[int, Observation]:
         found = {shard: self._board.seen(lease_name(shard)) for shard in range(self.shards)}

@@ -53,14 +53,15 @@ class Rest:
 class View:
     """What one replica sees.
 
-    seen: by shard; one without a Lease is missing. started_s: since when it looks. held: its own.
+    seen: by shard; one without a Lease is missing. held: its own.
+    open_since_s: since when it looks and nobody counts with another number.
     """
 
     identity: str
     shards: int
     held: frozenset[int]
     seen: Mapping[int, Observation]
-    started_s: float
+    open_since_s: float
     ordinal: int | None = None
 
     def is_alive(self, shard: int, now_s: float) -> bool:
@@ -72,7 +73,8 @@ class View:
 
     def free_from_s(self, shard: int) -> float:
         found = self.seen.get(shard)
-        return self.started_s if found is None else max(found.free_from_s, self.started_s)
+        since_s = self.open_since_s
+        return since_s if found is None else max(found.free_from_s, since_s)
 
 
 def ordinal_of(identity: str, shards: int) -> int | None:

@@ -120,8 +120,9 @@ def test_a_replica_with_another_number_of_shards_waits_for_the_end_of_the_first(
 
             assert alone.stop() == 0, alone.log_tail()
             began = time.monotonic()
-            other.wait_for_role("^working on shard . of 3")
+            other.wait_for_role("^working on shard .* of 3")
             print(f"the other number of shards works after {time.monotonic() - began:.2f} s")
+            fleet.wait_for_shards(other, shards=3)
             other.wait_for_cycles(2)
             fleet.check_written_once(NEW)
             assert other.stop() == 0, other.log_tail()

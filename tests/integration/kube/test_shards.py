@@ -1,6 +1,7 @@
 """Several replicas and shards on a real API server: who works on what, over deaths and returns."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -105,7 +106,11 @@ async def test_another_number_of_shards_waits_until_the_old_ones_are_gone(electi
     assert new.held == frozenset()
     assert old.held == {0, 1}
 
+    began = time.monotonic()
     await election.stop(old)
+    await eventually(lambda: 2 in new.held)
+    # It takes its own at once. Nobody could take shard 2 before: others have their grace from now.
+    assert time.monotonic() - began > QUICK.grace_s / 2
     await within(until_held(new, {0, 1, 2}), 20)
     assert not new.problem
     assert not old.lost.is_set()

@@ -33,7 +33,7 @@ def seen(holder="", *, changed_s=0.0, wanted_by="", shards=3, acquired=""):
 
 
 def step(now_s, seen_, *, me="pod-1_x", held=(), shards=3, ordinal=1):
-    view = View(me, shards, frozenset(held), seen_, started_s=0.0, ordinal=ordinal)
+    view = View(me, shards, frozenset(held), seen_, open_since_s=0.0, ordinal=ordinal)
     return next_step(view, now_s=now_s, times=TIMES)
 
 
