@@ -143,8 +143,10 @@ class KubeApiServer:
             "contexts": [{"name": "lab", "context": context}],
             "current-context": "lab",
         }
-        file.write_text(json.dumps(config))  # JSON is YAML
-        file.chmod(0o600)
+        whole = file.with_name(f"{file.name}.new")  # others may be reading the one that is there
+        whole.write_text(json.dumps(config))  # JSON is YAML
+        whole.chmod(0o600)
+        whole.replace(file)
         return file
 
     def requests(self, user=None):
