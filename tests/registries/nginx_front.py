@@ -4,6 +4,7 @@ As a forward proxy it passes plain HTTP on to whatever host the request names, a
 other programs would be used.
 """
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -84,6 +85,14 @@ class _Nginx:
 
     def lines(self):
         return (self.folder / "access.log").read_text().splitlines()
+
+    async def wait_for_lines(self, count):
+        """Return the lines when there are so many: they are written after the answers are sent."""
+        deadline = time.monotonic() + READY_S
+        while len(self.lines()) < count:
+            assert time.monotonic() < deadline, self.lines()
+            await asyncio.sleep(0.01)
+        return self.lines()
 
 
 class MutualTls(_Nginx):

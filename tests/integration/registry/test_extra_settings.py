@@ -121,7 +121,7 @@ async def test_a_proxy_of_a_registry_is_used_for_it_and_for_no_other(
         async with Cycles() as cycles:
             through = table("via.test", distribution.url, extra)
             assert await cycles.lists(through, "via.test", repository) == [TagList(("1.0",))]
-            asked = len(proxy.lines())
+            asked = len(await proxy.wait_for_lines(2))
             assert asked == 2
             straight = table("direct.test", distribution.url, "")
             assert await cycles.lists(straight, "direct.test", repository) == [TagList(("1.0",))]
