@@ -138,7 +138,10 @@ class Transport:
         if self._session is None:
             import aiohttp  # noqa: PLC0415 - as above
 
+            from argocd_image_updater.kube.answering import Answer  # noqa: PLC0415 - as above
+
             self._session = aiohttp.ClientSession(
+                response_class=Answer,
                 # Watches stay open, so the pool has no limit; the client bounds its requests.
                 connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_CONNECTION_S),
                 cookie_jar=aiohttp.DummyCookieJar(),
