@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from argocd_image_updater.cli.flag import RUN
 from argocd_image_updater.cli.options import RunOptions, read_options, resolve
+from argocd_image_updater.controller.cluster.namespaces import ALL_NAMESPACES
 from argocd_image_updater.errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-ALL_NAMESPACES = "*"
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,7 @@ from argocd_image_updater.kube.shard_policy import (
     stranger,
     to_give_back,
 )
+from argocd_image_updater.kube.tasks import end_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -195,7 +196,7 @@ class ShardLeases:
     async def release(self) -> None:
         """Give everything back and take part no longer; called at the end."""
         tasks, self._tasks = self._tasks, []
-        await _ended(tasks)
+        await end_tasks(*tasks)
         await self._learn_what_was_taken()
         held = {shard: found.record for shard, found in self._holdings.items()}
         for shard, seen in self._seen().items():
@@ -206,7 +207,7 @@ class ShardLeases:
         await asyncio.gather(*(self._release(shard, record) for shard, record in held.items()))
         if self._telling:
             await asyncio.wait(self._telling, timeout=_TELL_S)
-        await _ended(list(self._telling))
+        await end_tasks(*self._telling)
 
     async def _learn_what_was_taken(self) -> None:
         """Look at a Lease that was being taken when the end came: it may be ours."""
@@ -329,7 +330,7 @@ class ShardLeases:
         if holding is not None:
             self._moved.set()
         if task is not None:
-            await _ended([task])
+            await end_tasks(task)
         return holding
 
     async def _release(self, shard: int, record: LeaseRecord) -> None:
@@ -415,9 +416,3 @@ class ShardLeases:
         task = asyncio.create_task(tell())
         self._telling.add(task)
         task.add_done_callback(self._telling.discard)
-
-
-async def _ended(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from argocd_image_updater.errors import UpdaterError, internal_fault
 from argocd_image_updater.kube.kinds import IMAGE_UPDATERS
+from argocd_image_updater.kube.tasks import end_tasks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine
@@ -140,7 +141,7 @@ class Loop:
             _LOG.error("the cycle failed: %s", text)
             failure = error
         finally:
-            await _ended(telling)
+            await end_tasks(telling)
         if report is not None:
             self._turns.check()  # whoever has the turn now tells of what there is
             await self._tell(self._outlets.over(report))
@@ -181,7 +182,7 @@ class Loop:
             await asyncio.wait(others, timeout=GATHER_S, return_when=asyncio.FIRST_COMPLETED)
             return (*changing.result(), *self._store.take_changes())
         finally:
-            await _ended(changing, *others)
+            await end_tasks(changing, *others)
 
     def _wait_s(self, now_s: float, known: Collection[ObjectKey]) -> float | None:
         """Return how long there is nothing to do unless something changes, None = for ever."""
@@ -254,9 +255,3 @@ class Loop:
         self._handled[key] = (found.uid, found.generation)
         if found.value is not None and not self._store.is_current(key.namespace):
             self._blind.add(key)
-
-
-async def _ended(*tasks: asyncio.Task[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)

@@ -38,6 +38,7 @@ from argocd_image_updater.kube.shard_leases import LeaseLost, ShardLeases
 from argocd_image_updater.kube.shard_reports import RECENT_S, ShardReports
 from argocd_image_updater.kube.status import StatusWriter
 from argocd_image_updater.kube.store import ClusterStore
+from argocd_image_updater.kube.tasks import end_tasks
 from argocd_image_updater.registry.proxies import read_proxies
 from argocd_image_updater.state.directory import check_state_directory
 from argocd_image_updater.web.readiness import Readiness
@@ -212,7 +213,7 @@ class Controller:
             try:
                 await stop.finish(loop.run(stop.event))
             finally:
-                await _ended(others)
+                await end_tasks(others)
         return None
 
     def _loop(self, session: ClusterSession, turns: Turns, statuses: Statuses) -> Loop:
@@ -288,7 +289,7 @@ async def _reached(waiting: Coroutine[Any, Any, Any], end: asyncio.Event) -> boo
             return True
         return False
     finally:
-        await _ended(*tasks)
+        await end_tasks(*tasks)
 
 
 async def _while_held(work: Coroutine[Any, Any, _Result], leases: ShardLeases) -> _Result:
@@ -304,11 +305,5 @@ async def _while_held(work: Coroutine[Any, Any, _Result], leases: ShardLeases) -
         if task.done():
             return task.result()
     finally:
-        await _ended(task, lost)
+        await end_tasks(task, lost)
     raise LeaseLost(f"this replica must not go on: {leases.loss}")
-
-
-async def _ended(*tasks: asyncio.Task[Any]) -> None:
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
