@@ -5,6 +5,7 @@ import subprocess
 import pytest
 import yaml
 
+from clusters.objects import ApiError
 from clusters.shipped import render
 from install import CHART
 from lab import find_program
@@ -75,6 +76,9 @@ def test_the_pods_of_the_chart_may_run_where_only_restricted_pods_may(namespace,
         pod = deployment["spec"]["template"]
         pod["metadata"] = {**pod["metadata"], "generateName": "p-", "namespace": namespace}
         server.objects.create({"apiVersion": "v1", "kind": "Pod", **pod})
+        pod["spec"]["hostNetwork"] = True  # the namespace does refuse what is not restricted
+        with pytest.raises(ApiError, match="violates PodSecurity"):
+            server.objects.create({"apiVersion": "v1", "kind": "Pod", **pod})
 
 
 def test_by_default_it_installs_the_roles_and_pods_of_the_overlay():

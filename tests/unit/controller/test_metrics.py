@@ -1,5 +1,7 @@
 """What raises the series; `test_metrics_page` holds their names against the docs."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -310,3 +312,14 @@ def test_metrics_that_nobody_reads_cost_nothing_and_disturb_nobody():
     metrics.set_shards(1)
     metrics.settings_read(is_good=False)
     metrics.forget(TEAM)
+
+
+def test_metrics_that_nobody_reads_do_not_load_their_library():
+    script = (
+        "import sys; from argocd_image_updater.controller.metrics import Metrics; "
+        "Metrics(is_served=False); print('prometheus_client' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
