@@ -32,7 +32,7 @@ PARTS = {"nginx": "nginx", "fcgiwrap": "fcgiwrap", "git": "git"}
 _NGINX = """\
 daemon off;
 {user_line}
-worker_processes 2;
+worker_processes 1;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log warn;
 events {{ worker_connections 256; }}
@@ -53,6 +53,11 @@ http {{
   scgi_temp_path {folder}/scgi;
   client_max_body_size 0;
   client_body_buffer_size 1m;
+  server {{
+    listen unix:{folder}/logged.sock;
+    access_log off;
+    location / {{ return 204; }}
+  }}
   server {{
     listen 127.0.0.1:{port} ssl;
     ssl_certificate {folder}/server.pem;
@@ -141,18 +146,32 @@ class HttpsGitServer:
 
     def requests(self):
         """Return the requests so far as dictionaries, in the order in which they ended."""
+        self._wait_until_logged()
         log = self.folder / "access.log"
         lines = log.read_text().splitlines() if log.exists() else []
         return [json.loads(line) for line in lines]
 
     def forget_requests(self):
         """Begin to count anew (nginx appends, so the file can be emptied under it)."""
+        self._wait_until_logged()
         with (self.folder / "access.log").open("w"):
             pass
 
     def request_counts(self):
         """Count the requests by question: info-refs, ls-refs, fetch, push, with refused apart."""
         return Counter(_question(request) for request in self.requests())
+
+    def _wait_until_logged(self):
+        """Let the worker end what it is at: it logs a request after its answer was sent.
+
+        There is one worker, so when it answers here it has logged what was answered before.
+        """
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(START_LIMIT_S)
+            connection.connect(str(self.folder / "logged.sock"))
+            connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            while connection.recv(4096):
+                pass
 
     def _write_certificate(self):
         authority = trustme.CA()
