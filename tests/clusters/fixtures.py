@@ -14,7 +14,7 @@ import pytest
 from argocd_image_updater.kube.client import KubeClient, Limits
 from argocd_image_updater.kube.config import load_access
 from argocd_image_updater.kube.store import ClusterStore
-from argocd_image_updater.kube.timing import Backoff
+from argocd_image_updater.net.timing import Backoff
 from clusters.kube_api import KubeApiServer
 from clusters.samples import RESOURCE_DEFINITION
 

@@ -30,7 +30,6 @@ from argocd_image_updater.kube.answers import (
 )
 from argocd_image_updater.kube.credential import identity_of
 from argocd_image_updater.kube.nesting import decode_any_depth
-from argocd_image_updater.kube.timing import REAL_TIME, Backoff, Timing
 from argocd_image_updater.kube.transport import (
     Request,
     Transport,
@@ -38,6 +37,7 @@ from argocd_image_updater.kube.transport import (
     no_proxy,
 )
 from argocd_image_updater.kube.watching import WatchEvent, read_events
+from argocd_image_updater.net.timing import REAL_TIME, Backoff, Timing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence

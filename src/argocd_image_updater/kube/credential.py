@@ -20,7 +20,7 @@ from argocd_image_updater.errors import ConfigError
 from argocd_image_updater.kube.certificate_pair import load_pair
 from argocd_image_updater.kube.exec_plugin import run_plugin
 from argocd_image_updater.kube.files import read_text
-from argocd_image_updater.kube.timing import REAL_TIME, Timing
+from argocd_image_updater.net.timing import REAL_TIME, Timing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

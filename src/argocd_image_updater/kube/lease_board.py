@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from argocd_image_updater.kube.client import KubeClient
     from argocd_image_updater.kube.lease_record import LeaseRecord
-    from argocd_image_updater.kube.timing import Timing
     from argocd_image_updater.kube.watching import WatchEvent
+    from argocd_image_updater.net.timing import Timing
 
 _LOG = logging.getLogger(__name__)
 # Holders write at each retry: a watch that tells nothing for this many is not trusted.

@@ -16,7 +16,7 @@ from argocd_image_updater.errors import UpdaterError
 if TYPE_CHECKING:
     from argocd_image_updater.kube.lease_record import LeaseRecord, LeaseTimes
     from argocd_image_updater.kube.leases import LeaseWriter
-    from argocd_image_updater.kube.timing import Timing
+    from argocd_image_updater.net.timing import Timing
 
 
 class Holding:

@@ -29,7 +29,7 @@ from argocd_image_updater.kube.lease_record import (
     read_record,
     shards_text,
 )
-from argocd_image_updater.kube.timing import Timing
+from argocd_image_updater.net.timing import Timing
 
 if TYPE_CHECKING:
     from argocd_image_updater.kube.client import KubeClient

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Protocol
 from argocd_image_updater.errors import RemoteError, UpdaterError, internal_fault
 from argocd_image_updater.kube.answers import Expired
 from argocd_image_updater.kube.decoding import decode_metadata
-from argocd_image_updater.kube.timing import Backoff
 from argocd_image_updater.kube.transport import Silence
 from argocd_image_updater.kube.watching import EventType
+from argocd_image_updater.net.timing import Backoff
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from argocd_image_updater.kube.client import KubeClient
     from argocd_image_updater.kube.lease_record import LeaseRecord, LeaseTimes
-    from argocd_image_updater.kube.timing import Timing
+    from argocd_image_updater.net.timing import Timing
 
 _LOG = logging.getLogger(__name__)
 # A stop never waits longer for an API server that is away: the Leases then expire.

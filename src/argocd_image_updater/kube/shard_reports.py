@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.report import CycleReport
     from argocd_image_updater.core.shard_report import ResourcePart
     from argocd_image_updater.kube.client import KubeClient
-    from argocd_image_updater.kube.timing import Backoff, Timing
     from argocd_image_updater.kube.watching import WatchEvent
+    from argocd_image_updater.net.timing import Backoff, Timing
 
 _LOG = logging.getLogger(__name__)
 NAME_PREFIX = "argocd-image-updater-shard-"

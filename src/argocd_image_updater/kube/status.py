@@ -29,7 +29,7 @@ from argocd_image_updater.core.status import (
 from argocd_image_updater.errors import ConflictError, RemoteError, UpdaterError, internal_fault
 from argocd_image_updater.kube.answers import ObjectMissing, Throttled
 from argocd_image_updater.kube.kinds import IMAGE_UPDATERS
-from argocd_image_updater.kube.timing import Backoff
+from argocd_image_updater.net.timing import Backoff
 
 if TYPE_CHECKING:
     from argocd_image_updater.core.application import ObjectKey

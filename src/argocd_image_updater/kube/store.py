@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
     from argocd_image_updater.kube.client import KubeClient
     from argocd_image_updater.kube.kinds import Kind
-    from argocd_image_updater.kube.timing import Backoff
     from argocd_image_updater.kube.watching import WatchEvent
+    from argocd_image_updater.net.timing import Backoff
 
 _DECODERS = {IMAGE_UPDATERS: decode_resource_object, APPLICATIONS: decode_application_object}
 READY_S = 60.0

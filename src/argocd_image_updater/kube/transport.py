@@ -138,7 +138,7 @@ class Transport:
         if self._session is None:
             import aiohttp  # noqa: PLC0415 - as above
 
-            from argocd_image_updater.kube.answering import Answer  # noqa: PLC0415 - as above
+            from argocd_image_updater.net.answering import Answer  # noqa: PLC0415 - as above
 
             self._session = aiohttp.ClientSession(
                 response_class=Answer,

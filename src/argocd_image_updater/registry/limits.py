@@ -18,8 +18,8 @@ from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from argocd_image_updater.net.timing import Timing
     from argocd_image_updater.registry.quotas import Quota
-    from argocd_image_updater.registry.timing import Timing
 
 BURST_SLOTS = 10
 DEFAULT_CONNECTIONS = 20

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from argocd_image_updater.net.timing import REAL_TIME, Timing
 from argocd_image_updater.registry.authorization import Authorizer
 from argocd_image_updater.registry.client import RegistryClient
 from argocd_image_updater.registry.limits import DEFAULT_CONNECTIONS
 from argocd_image_updater.registry.proxies import read_proxies
 from argocd_image_updater.registry.retry import POLICY, RetryPolicy
-from argocd_image_updater.registry.timing import REAL_TIME, Timing
 from argocd_image_updater.registry.traffic import Exchange, Traffic
 from argocd_image_updater.registry.transport import DEADLINES, Deadlines, Transport
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.facts import Failure, FailureKind
+from argocd_image_updater.net.timing import REAL_TIME, Timing
 from argocd_image_updater.registry.answers import is_good
 from argocd_image_updater.registry.limits import DEFAULT_CONNECTIONS, HostGate, HostGates
 from argocd_image_updater.registry.pulls import PullBudget, PullBudgets
@@ -25,7 +26,6 @@ from argocd_image_updater.registry.retry import (
     RetryPolicy,
     parse_retry_after,
 )
-from argocd_image_updater.registry.timing import REAL_TIME, Timing
 from argocd_image_updater.registry.transport import (
     Exchanger,
     Request,

@@ -29,7 +29,7 @@ from argocd_image_updater.errors import ConflictError, RemoteError, UpdaterError
 from argocd_image_updater.kube.answers import ObjectMissing, Throttled, VersionMoved
 from argocd_image_updater.kube.client import FIELD_MANAGER
 from argocd_image_updater.kube.kinds import APPLICATIONS
-from argocd_image_updater.kube.timing import Backoff
+from argocd_image_updater.net.timing import Backoff
 from argocd_image_updater.writers.result import WriteStatus
 
 if TYPE_CHECKING:

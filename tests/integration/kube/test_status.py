@@ -17,7 +17,7 @@ from argocd_image_updater.core.report import CycleReport
 from argocd_image_updater.kube.decoding import decode_resource_object
 from argocd_image_updater.kube.kinds import IMAGE_UPDATERS
 from argocd_image_updater.kube.status import FINALIZER, StatusWriter
-from argocd_image_updater.kube.timing import Backoff
+from argocd_image_updater.net.timing import Backoff
 from clusters.fault_front import FaultFront, status
 from clusters.objects import ApiError
 from clusters.samples import (

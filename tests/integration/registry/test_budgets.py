@@ -9,11 +9,11 @@ from argocd_image_updater.core.facts import Failure, FailureKind, RepositoryKey,
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.reference import parse_image
 from argocd_image_updater.core.settings import ImageSettings, Strategy
+from argocd_image_updater.net.timing import Timing
 from argocd_image_updater.registry.credentials.resolver import CredentialResolver
 from argocd_image_updater.registry.endpoint_loading import load_table
 from argocd_image_updater.registry.engine import RegistryEngine
 from argocd_image_updater.registry.network import RegistryNetwork
-from argocd_image_updater.registry.timing import Timing
 from argocd_image_updater.state.facts import FactStore
 from registries.identities import ONCE, OneClient
 from registries.pull_counter import PullCounter

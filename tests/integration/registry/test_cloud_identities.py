@@ -10,6 +10,7 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from argocd_image_updater.net.timing import Timing
 from argocd_image_updater.registry.credentials import aws, azure, cloud_login, gcp
 from argocd_image_updater.registry.credentials.cloud_identities import CloudIdentities
 from argocd_image_updater.registry.credentials.cloud_login import CloudIdentityError, in_thread
@@ -17,7 +18,6 @@ from argocd_image_updater.registry.credentials.clouds import Cloud
 from argocd_image_updater.registry.credentials.reference import parse_credential_reference
 from argocd_image_updater.registry.endpoint import Credentials
 from argocd_image_updater.registry.network import RegistryNetwork
-from argocd_image_updater.registry.timing import Timing
 from registries.acr_front import AcrFront
 from registries.cloud_services import (
     ACR_TOKEN,

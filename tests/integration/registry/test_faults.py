@@ -12,11 +12,11 @@ import zlib
 import pytest
 
 from argocd_image_updater.core.facts import Failure, FailureKind, TagList
+from argocd_image_updater.net.timing import Timing
 from argocd_image_updater.registry.manifests import digest_of
 from argocd_image_updater.registry.metadata import Purpose, read_metadata
 from argocd_image_updater.registry.network import RegistryNetwork
 from argocd_image_updater.registry.retry import RetryPolicy
-from argocd_image_updater.registry.timing import Timing
 from argocd_image_updater.registry.tokens import basic
 from argocd_image_updater.registry.transport import Deadlines
 from registries.identities import ONCE, OneClient, given, pair

@@ -13,7 +13,7 @@ from argocd_image_updater.errors import ConfigError, RemoteError
 from argocd_image_updater.kube.access import Access, Cluster, Impersonation, User
 from argocd_image_updater.kube.client import KubeClient, Limits
 from argocd_image_updater.kube.kinds import SECRETS
-from argocd_image_updater.kube.timing import Timing
+from argocd_image_updater.net.timing import Timing
 
 KEY = ObjectKey("apps", "web")
 ONCE = Limits(attempts=1)

@@ -13,7 +13,7 @@ from argocd_image_updater.errors import ConfigError, DeniedError
 from argocd_image_updater.kube.access import Access, Cluster, ExecPlugin, User
 from argocd_image_updater.kube.credential import Credential, identity_of
 from argocd_image_updater.kube.exec_plugin import run_plugin
-from argocd_image_updater.kube.timing import Timing
+from argocd_image_updater.net.timing import Timing
 
 CLUSTER = Cluster("https://k.example", ca_pem="-----CA", tls_server_name="api.example")
 API = "client.authentication.k8s.io/v1"

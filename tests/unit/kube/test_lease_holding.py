@@ -7,7 +7,7 @@ import pytest
 from argocd_image_updater.errors import RemoteError
 from argocd_image_updater.kube.lease_holding import Holding
 from argocd_image_updater.kube.lease_record import LeaseRecord, LeaseTimes
-from argocd_image_updater.kube.timing import Timing
+from argocd_image_updater.net.timing import Timing
 
 TIMES = LeaseTimes()
 RECORD = LeaseRecord("lease", "1", holder="me")

@@ -10,7 +10,7 @@ from argocd_image_updater.errors import DeniedError, RemoteError
 from argocd_image_updater.kube.answers import Throttled
 from argocd_image_updater.kube.kinds import APPLICATIONS
 from argocd_image_updater.kube.reflector import Reflector, Scope
-from argocd_image_updater.kube.timing import Timing
+from argocd_image_updater.net.timing import Timing
 
 
 class Client:

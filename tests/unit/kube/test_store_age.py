@@ -9,7 +9,7 @@ from argocd_image_updater.errors import DeniedError
 from argocd_image_updater.kube.kinds import APPLICATIONS, IMAGE_UPDATERS
 from argocd_image_updater.kube.reflector import Scope
 from argocd_image_updater.kube.store import LOST_S, ClusterStore
-from argocd_image_updater.kube.timing import Timing
+from argocd_image_updater.net.timing import Timing
 
 SCOPES = [Scope(kind, "team") for kind in (IMAGE_UPDATERS, APPLICATIONS)]
 DENIED = DeniedError("not any more")

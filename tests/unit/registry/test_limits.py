@@ -4,10 +4,10 @@ import asyncio
 
 import pytest
 
+from argocd_image_updater.net.timing import Timing
 from argocd_image_updater.registry import limits
 from argocd_image_updater.registry.limits import BURST_SLOTS, HostGate, HostGates, RequestBucket
 from argocd_image_updater.registry.quotas import Quota
-from argocd_image_updater.registry.timing import Timing
 
 
 class OwnTime:

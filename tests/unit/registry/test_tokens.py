@@ -6,9 +6,9 @@ import pytest
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from argocd_image_updater.core.facts import FailureKind
+from argocd_image_updater.net.timing import Timing
 from argocd_image_updater.registry.api import parse_api
 from argocd_image_updater.registry.endpoint import ANONYMOUS, Credentials, Endpoint
-from argocd_image_updater.registry.timing import Timing
 from argocd_image_updater.registry.tokens import TokenKey, TokenService, basic, check_realm
 from argocd_image_updater.registry.traffic import Traffic
 from argocd_image_updater.registry.transport import Response

@@ -1,7 +1,7 @@
-"""The clock, the waiting and the dice of the Kubernetes client: replaceable in tests.
+"""The clock, the waiting and the dice of a client: replaceable in tests.
 
 Waits grow exponentially and are a random part of a span ("full jitter"), so that many clients do
-not come back to a restarted API server at the same moment.
+not come back to a restarted server at the same moment.
 """
 
 from __future__ import annotations

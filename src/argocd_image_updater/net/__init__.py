@@ -1,0 +1,1 @@
+"""What the clients of all servers share: the clock and its waits, and how a request ends."""
