@@ -5,9 +5,9 @@ import contextlib
 import time
 from dataclasses import dataclass, field
 
-from argocd_image_updater.kube.lease_record import LeaseTimes
-from argocd_image_updater.kube.leases import LEASE_TIMING
-from argocd_image_updater.kube.shard_leases import ShardLeases
+from argocd_image_updater.kube.shards.lease_record import LeaseTimes
+from argocd_image_updater.kube.shards.lease_writer import LEASE_TIMING
+from argocd_image_updater.kube.shards.leases import ShardLeases
 
 LEASE = "coordination.k8s.io/v1/Lease"
 NAME = "c21b75f2.argoproj.io"

@@ -12,7 +12,7 @@ from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.kube.answers import VersionMoved
 from argocd_image_updater.kube.client import Limits
 from argocd_image_updater.kube.kinds import APPLICATIONS
-from argocd_image_updater.kube.shard_leases import LeaseLost
+from argocd_image_updater.kube.shards.leases import LeaseLost
 from argocd_image_updater.writers.applications import MOST_UNANSWERED, ApplicationWriter
 from argocd_image_updater.writers.result import WriteStatus
 from clusters.fault_front import FaultFront, status

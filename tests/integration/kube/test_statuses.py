@@ -6,7 +6,7 @@ from argocd_image_updater.controller.cluster.statuses import Statuses
 from argocd_image_updater.controller.cluster.turns import Always
 from argocd_image_updater.core.application import ObjectKey
 from argocd_image_updater.errors import RemoteError
-from argocd_image_updater.kube.shard_leases import LeaseLost
+from argocd_image_updater.kube.shards.leases import LeaseLost
 from argocd_image_updater.kube.status import StatusWriter
 from clusters.samples import RESOURCE, an_image_updater
 

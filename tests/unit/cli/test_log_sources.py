@@ -20,7 +20,7 @@ OURS = "argocd_image_updater"
         (f"{OURS}.controller.cluster.loop", "reconcile"),
         (f"{OURS}.controller.cluster.process", "controller-setup"),
         (f"{OURS}.controller.settings_files", "controller-setup"),
-        (f"{OURS}.kube.shard_leases", "controller-setup"),
+        (f"{OURS}.kube.shards.leases", "controller-setup"),
         (f"{OURS}.writers.applications", "reconcile"),
         (f"{OURS}.cli.controller", "controller-setup"),
         (f"{OURS}_other", None),

@@ -31,11 +31,11 @@ from argocd_image_updater.kube.client import KubeClient
 from argocd_image_updater.kube.config import load_access, pod_namespace
 from argocd_image_updater.kube.events import EventWriter
 from argocd_image_updater.kube.kinds import APPLICATIONS, IMAGE_UPDATERS
-from argocd_image_updater.kube.lease_record import lease_name
-from argocd_image_updater.kube.leases import new_identity
 from argocd_image_updater.kube.secrets import ClusterSecrets
-from argocd_image_updater.kube.shard_leases import LeaseLost, ShardLeases
-from argocd_image_updater.kube.shard_reports import RECENT_S, ShardReports
+from argocd_image_updater.kube.shards.lease_record import lease_name
+from argocd_image_updater.kube.shards.lease_writer import new_identity
+from argocd_image_updater.kube.shards.leases import LeaseLost, ShardLeases
+from argocd_image_updater.kube.shards.reports import RECENT_S, ShardReports
 from argocd_image_updater.kube.status import StatusWriter
 from argocd_image_updater.kube.store import ClusterStore
 from argocd_image_updater.kube.tasks import end_tasks

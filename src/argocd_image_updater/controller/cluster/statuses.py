@@ -18,7 +18,7 @@ from argocd_image_updater.core.report import CycleReport, ResourceResult
 from argocd_image_updater.core.settings import Problem
 from argocd_image_updater.errors import UpdaterError, internal_fault
 from argocd_image_updater.kube.kinds import IMAGE_UPDATERS
-from argocd_image_updater.kube.shard_leases import LeaseLost
+from argocd_image_updater.kube.shards.leases import LeaseLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from argocd_image_updater.controller.cluster.turns import Turns
     from argocd_image_updater.core.application import ObjectKey
     from argocd_image_updater.kube.decoding import Decoded
-    from argocd_image_updater.kube.shard_reports import ShardReports
+    from argocd_image_updater.kube.shards.reports import ShardReports
     from argocd_image_updater.kube.status import StatusWriter
     from argocd_image_updater.kube.store import ClusterStore
 

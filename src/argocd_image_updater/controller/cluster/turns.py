@@ -16,7 +16,7 @@ from argocd_image_updater.core.shards import WHOLE, Share
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from argocd_image_updater.kube.shard_leases import ShardLeases
+    from argocd_image_updater.kube.shards.leases import ShardLeases
 
 
 class Turns(Protocol):

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from argocd_image_updater.errors import RemoteError
-from argocd_image_updater.kube.lease_holding import Holding
-from argocd_image_updater.kube.lease_record import LeaseRecord, LeaseTimes
+from argocd_image_updater.kube.shards.lease_holding import Holding
+from argocd_image_updater.kube.shards.lease_record import LeaseRecord, LeaseTimes
 from argocd_image_updater.net.timing import Timing
 
 TIMES = LeaseTimes()

@@ -18,7 +18,7 @@ from argocd_image_updater.errors import RemoteError, UpdaterError, internal_faul
 from argocd_image_updater.kube.answers import Expired
 from argocd_image_updater.kube.decoding import decode_metadata
 from argocd_image_updater.kube.kinds import LEASES
-from argocd_image_updater.kube.lease_record import (
+from argocd_image_updater.kube.shards.lease_record import (
     Observation,
     decode_record,
     is_ours,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import msgspec
 
     from argocd_image_updater.kube.client import KubeClient
-    from argocd_image_updater.kube.lease_record import LeaseRecord
+    from argocd_image_updater.kube.shards.lease_record import LeaseRecord
     from argocd_image_updater.kube.watching import WatchEvent
     from argocd_image_updater.net.timing import Timing
 

@@ -31,9 +31,9 @@ from argocd_image_updater.errors import RemoteError, UpdaterError, internal_faul
 from argocd_image_updater.kube.answers import Expired, ObjectMissing
 from argocd_image_updater.kube.decoding import decode_metadata
 from argocd_image_updater.kube.kinds import CONFIG_MAPS
-from argocd_image_updater.kube.lease_record import micro_time
 from argocd_image_updater.kube.reflector import BACKOFF
-from argocd_image_updater.kube.shard_memory import ShardMemory
+from argocd_image_updater.kube.shards.lease_record import micro_time
+from argocd_image_updater.kube.shards.memory import ShardMemory
 from argocd_image_updater.kube.transport import Silence
 from argocd_image_updater.kube.watching import EventType
 

@@ -13,7 +13,12 @@ from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.reference import ImageTag
 from argocd_image_updater.core.report import Counters, CycleReport, ResourceResult
 from argocd_image_updater.core.shards import Ownership
-from argocd_image_updater.kube.shard_reports import DATA_KEY, NAME_PREFIX, SHARD_LABEL, ShardReports
+from argocd_image_updater.kube.shards.reports import (
+    DATA_KEY,
+    NAME_PREFIX,
+    SHARD_LABEL,
+    ShardReports,
+)
 from argocd_image_updater.net.timing import Backoff
 from clusters.samples import eventually
 

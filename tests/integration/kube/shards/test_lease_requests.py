@@ -7,7 +7,7 @@ import pytest
 
 from argocd_image_updater.controller.cluster.options import ControllerOptions
 from argocd_image_updater.controller.cluster.process import Controller
-from argocd_image_updater.kube.lease_record import LEASE_NAME
+from argocd_image_updater.kube.shards.lease_record import LEASE_NAME
 from clusters.samples import eventually
 
 pytestmark = pytest.mark.lab("etcd", "kube-apiserver", "argocd")

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from argocd_image_updater.errors import ConfigError
-from argocd_image_updater.kube.shard_leases import ShardLeases
+from argocd_image_updater.kube.shards.leases import ShardLeases
 from clusters.electing import LEASE, NAME, QUICK, Election, until_held, within
 from clusters.samples import eventually
 

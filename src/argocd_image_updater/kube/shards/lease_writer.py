@@ -21,7 +21,7 @@ from argocd_image_updater.core.application import ObjectKey
 from argocd_image_updater.errors import ConflictError
 from argocd_image_updater.kube.answers import ObjectMissing
 from argocd_image_updater.kube.kinds import EVENTS, LEASES
-from argocd_image_updater.kube.lease_record import (
+from argocd_image_updater.kube.shards.lease_record import (
     SHARDS_ANNOTATION,
     WANTED_ANNOTATION,
     LeaseRecord,
@@ -33,7 +33,7 @@ from argocd_image_updater.net.timing import Timing
 
 if TYPE_CHECKING:
     from argocd_image_updater.kube.client import KubeClient
-    from argocd_image_updater.kube.lease_record import LeaseTimes
+    from argocd_image_updater.kube.shards.lease_record import LeaseTimes
 
 COMPONENT = "argocd-image-updater"
 _RELEASED_DURATION_S = 1

@@ -4,8 +4,8 @@ import random
 
 import pytest
 
-from argocd_image_updater.kube.lease_record import LeaseRecord, LeaseTimes, Observation
-from argocd_image_updater.kube.shard_policy import (
+from argocd_image_updater.kube.shards.lease_record import LeaseRecord, LeaseTimes, Observation
+from argocd_image_updater.kube.shards.policy import (
     Ask,
     Rest,
     Take,

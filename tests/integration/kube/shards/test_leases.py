@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from argocd_image_updater.kube.leases import LEASE_TIMING
-from argocd_image_updater.kube.shard_leases import LeaseLost
+from argocd_image_updater.kube.shards.lease_writer import LEASE_TIMING
+from argocd_image_updater.kube.shards.leases import LeaseLost
 from clusters.electing import LEASE, NAME, QUICK, Election, until_held, within
 from clusters.fault_front import FaultFront, status
 from clusters.samples import eventually

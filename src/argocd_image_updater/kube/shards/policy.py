@@ -20,7 +20,7 @@ from argocd_image_updater.core.shards import shard_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from argocd_image_updater.kube.lease_record import LeaseTimes, Observation
+    from argocd_image_updater.kube.shards.lease_record import LeaseTimes, Observation
 
 # After so many graces it no longer counts who has the fewest: they do not do it.
 GRACES_OF_ANYBODY = 2

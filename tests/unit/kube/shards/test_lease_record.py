@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from argocd_image_updater.errors import RemoteError
-from argocd_image_updater.kube.lease_record import (
+from argocd_image_updater.kube.shards.lease_record import (
     LeaseRecord,
     decode_record,
     is_ours,

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from argocd_image_updater.errors import UpdaterError
 
 if TYPE_CHECKING:
-    from argocd_image_updater.kube.lease_record import LeaseRecord, LeaseTimes
-    from argocd_image_updater.kube.leases import LeaseWriter
+    from argocd_image_updater.kube.shards.lease_record import LeaseRecord, LeaseTimes
+    from argocd_image_updater.kube.shards.lease_writer import LeaseWriter
     from argocd_image_updater.net.timing import Timing
 
 

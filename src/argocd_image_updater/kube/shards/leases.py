@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Self
 
 from argocd_image_updater.core.shards import MAX_SHARDS, STATUS_SHARD
 from argocd_image_updater.errors import ConfigError, ConflictError, UpdaterError, internal_fault
-from argocd_image_updater.kube.lease_board import LeaseBoard
-from argocd_image_updater.kube.lease_holding import Holding
-from argocd_image_updater.kube.lease_record import LEASE_TIMES, Observation, lease_name
-from argocd_image_updater.kube.leases import LEASE_TIMING, LeaseWriter
-from argocd_image_updater.kube.shard_policy import (
+from argocd_image_updater.kube.shards.lease_board import LeaseBoard
+from argocd_image_updater.kube.shards.lease_holding import Holding
+from argocd_image_updater.kube.shards.lease_record import LEASE_TIMES, Observation, lease_name
+from argocd_image_updater.kube.shards.lease_writer import LEASE_TIMING, LeaseWriter
+from argocd_image_updater.kube.shards.policy import (
     Ask,
     Rest,
     Take,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from argocd_image_updater.kube.client import KubeClient
-    from argocd_image_updater.kube.lease_record import LeaseRecord, LeaseTimes
+    from argocd_image_updater.kube.shards.lease_record import LeaseRecord, LeaseTimes
     from argocd_image_updater.net.timing import Timing
 
 _LOG = logging.getLogger(__name__)
