@@ -5,7 +5,7 @@ from contextlib import suppress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from argocd_image_updater.cli.durations import format_duration, parse_duration
+from argocd_image_updater.core.durations import format_duration, parse_duration
 
 
 @given(st.integers(-(2**63), 2**63 - 1))

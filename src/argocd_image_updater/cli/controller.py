@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from argocd_image_updater.cli import exit_codes
 from argocd_image_updater.cli.console import open_console
-from argocd_image_updater.cli.durations import NS_PER_S
 from argocd_image_updater.cli.log_sources import NamesSource
 from argocd_image_updater.cli.report_log import ReportLog
 from argocd_image_updater.cli.starting import start_fields
 from argocd_image_updater.cli.stopping import stop_on_signals
+from argocd_image_updater.core.durations import NS_PER_S
 from argocd_image_updater.errors import RemoteError, UpdaterError
 
 if TYPE_CHECKING:

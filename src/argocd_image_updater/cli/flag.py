@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from argocd_image_updater.cli.durations import format_duration
+from argocd_image_updater.core.durations import format_duration
 
 
 class Kind(StrEnum):

@@ -7,7 +7,6 @@ table, so none of them can drift. Names, defaults and variables of the first rel
 from __future__ import annotations
 
 from argocd_image_updater.cli.cluster_flags import CLUSTER_FLAGS
-from argocd_image_updater.cli.durations import NS_PER_S
 from argocd_image_updater.cli.flag import (
     COMPLETION,
     CYCLE,
@@ -24,6 +23,7 @@ from argocd_image_updater.cli.flag import (
     Section,
 )
 from argocd_image_updater.cli.look_up_flags import LOOK_UP_FLAGS
+from argocd_image_updater.core.durations import NS_PER_S
 
 _WORK = (
     Flag(

@@ -16,13 +16,13 @@ from argocd_image_updater.cli.credential_options import (
     CredentialOptions,
     read_credential_options,
 )
-from argocd_image_updater.cli.durations import NS_PER_S, format_duration, parse_duration
 from argocd_image_updater.cli.flag import RUN, Flag, Kind, Section
 from argocd_image_updater.cli.flags import flags_of
 from argocd_image_updater.cli.parser import check_value
 from argocd_image_updater.cli.places import cluster_state_dir, default_platform, default_state_dir
 from argocd_image_updater.cli.setting import ORIGIN_DEFAULT, ORIGIN_FLAG, Setting
 from argocd_image_updater.cli.values import parse_environment_bool, parse_environment_int
+from argocd_image_updater.core.durations import NS_PER_S, format_duration, parse_duration
 from argocd_image_updater.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -17,11 +17,11 @@ from argocd_image_updater.cli.arguments import (
     nearest,
     put_command_first,
 )
-from argocd_image_updater.cli.durations import parse_duration
 from argocd_image_updater.cli.flag import Flag, Kind
 from argocd_image_updater.cli.flags import BY_NAME, FLAGS, flags_of
 from argocd_image_updater.cli.help_texts import HELP_OF, OVERVIEW, command_help
 from argocd_image_updater.cli.values import parse_bool, parse_int
+from argocd_image_updater.core.durations import parse_duration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from argocd_image_updater.cli import exit_codes
 from argocd_image_updater.cli.console import Console, open_console
 from argocd_image_updater.cli.cycle import run_cycle
-from argocd_image_updater.cli.durations import NS_PER_S
 from argocd_image_updater.cli.render.json_report import report_document, to_text
 from argocd_image_updater.cli.render.table import render_report
 from argocd_image_updater.cli.report_log import ReportLog
 from argocd_image_updater.cli.session import open_session
 from argocd_image_updater.cli.starting import start_fields
 from argocd_image_updater.cli.stopping import Interrupted, Stop, stop_on_signals
+from argocd_image_updater.core.durations import NS_PER_S
 from argocd_image_updater.errors import BugError, UpdaterError
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from argocd_image_updater.cli.durations import format_duration
 from argocd_image_updater.cli.version import read_build
+from argocd_image_updater.core.durations import format_duration
 
 if TYPE_CHECKING:
     from argocd_image_updater.cli.options import RunOptions

@@ -4,9 +4,9 @@ from collections import defaultdict
 
 import pytest
 
-from argocd_image_updater.cli.durations import NS_PER_S
 from argocd_image_updater.cli.flag import CYCLE, RUN, TEST, Kind
 from argocd_image_updater.cli.flags import BY_NAME, FLAGS, flags_of
+from argocd_image_updater.core.durations import NS_PER_S
 
 TWO_MINUTES = 120 * NS_PER_S
 # Never to be changed: name, type, default, variable, range of the variable.

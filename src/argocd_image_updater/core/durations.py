@@ -1,6 +1,6 @@
 """Durations as users of Go programs write and read them: ``90s``, ``1h30m``, ``2m0s``.
 
-Pure. A duration is a whole number of nanoseconds in the signed 64-bit range. Source: Go's
+A duration is a whole number of nanoseconds in the signed 64-bit range. Source: Go's
 ``time.ParseDuration`` and ``Duration.String``, https://pkg.go.dev/time#ParseDuration: a sequence of
 decimal numbers, each with a unit; the only number without one is ``0``.
 """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from argocd_image_updater.cli.durations import format_duration, parse_duration
+from argocd_image_updater.core.durations import format_duration, parse_duration
 
 MS, S = 10**6, 10**9
 
