@@ -114,10 +114,7 @@ class Transport:
                     total=request.total_s, sock_connect=CONNECT_S, sock_read=request.silence_s
                 ),
             ) as response:
-                try:
-                    yield response
-                finally:
-                    _drop_unfinished(response)
+                yield response
         except TimeoutError:
             raise Silence(f"{request.about}: no answer in time") from None
         except aiohttp.ClientConnectorCertificateError:
@@ -198,13 +195,3 @@ def _why(error: Exception) -> str:
     if number and text.startswith("Connect call failed"):  # asyncio says where, but not why
         text = os.strerror(number)
     return shorten(text) or type(error).__name__
-
-
-def _drop_unfinished(response: aiohttp.ClientResponse) -> None:
-    """Cut the connection of an answer that is not wanted to its end, as that of a watch.
-
-    The farewell of TLS would wait for the server, longer than a process that ends goes on.
-    """
-    connection = response.connection  # None where the answer came to its end
-    if connection is not None and connection.transport is not None:
-        connection.transport.abort()

@@ -237,11 +237,13 @@ class Transport:
         if session is None or session.closed:
             import aiohttp  # noqa: PLC0415 - see exchange
 
+            from argocd_image_updater.net.answering import Answer  # noqa: PLC0415 - the same
             from argocd_image_updater.registry.guarded_resolver import (  # noqa: PLC0415 - the same
                 GuardedResolver,
             )
 
             session = self._sessions[guarded] = aiohttp.ClientSession(
+                response_class=Answer,
                 connector=aiohttp.TCPConnector(
                     limit=MAX_OPEN_CONNECTIONS,
                     keepalive_timeout=IDLE_CONNECTION_S,
