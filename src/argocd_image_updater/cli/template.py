@@ -14,11 +14,8 @@ from argocd_image_updater.cli.console import open_console
 from argocd_image_updater.controller.commit_template import read_commit_template
 from argocd_image_updater.core.decisions import Change
 from argocd_image_updater.core.reference import ImageTag, parse_image
-from argocd_image_updater.core.templates import (
-    TemplateFault,
-    commit_message,
-    fallback_commit_message,
-)
+from argocd_image_updater.core.template_engine import TemplateFault
+from argocd_image_updater.core.templates import commit_message, fallback_commit_message
 from argocd_image_updater.errors import ConfigError
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from argocd_image_updater.core.templates import parse_template
+from argocd_image_updater.core.template_engine import parse_template
 from argocd_image_updater.errors import ConfigError
 
 TEMPLATE_LIMIT_BYTES = 1024 * 1024  # a commit message template is a page, not a book

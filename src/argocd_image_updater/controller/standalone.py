@@ -21,7 +21,7 @@ from argocd_image_updater.core.batches import CommitPer
 from argocd_image_updater.core.due import Policy
 from argocd_image_updater.core.resolution import Context
 from argocd_image_updater.core.settings import Downgrade
-from argocd_image_updater.core.templates import parse_template
+from argocd_image_updater.core.template_engine import parse_template
 from argocd_image_updater.errors import ConfigError
 from argocd_image_updater.git.secrets import MappedSecrets
 from argocd_image_updater.manifests.store import read_snapshot

@@ -13,11 +13,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from argocd_image_updater.core.templates import (
-    TemplateFault,
-    commit_message,
-    fallback_commit_message,
-)
+from argocd_image_updater.core.template_engine import TemplateFault
+from argocd_image_updater.core.templates import commit_message, fallback_commit_message
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

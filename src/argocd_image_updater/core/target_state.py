@@ -22,7 +22,8 @@ from argocd_image_updater.core.targets import (
     placement_of,
     target_paths,
 )
-from argocd_image_updater.core.templates import TemplateFault, branch_name
+from argocd_image_updater.core.template_engine import TemplateFault
+from argocd_image_updater.core.templates import branch_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
