@@ -5,8 +5,9 @@ Rules: 1. an answer holds for the cycle; equal questions share it, also while it
 tag has can change: it is checked in every cycle for the tags that are asked ``fresh`` (running and
 chosen), and for one more tag per repository in rotation, the one whose check is the oldest;
 4. a failure that may pass is never kept; 5. of the images of one repository that are not known yet
-only so many are read in one cycle; what was read is kept, so the next cycle goes on, and until all
-are known each missing one has an answer that says so.
+only so many are read in one cycle; what was read is kept while the reading goes on, so that the
+next cycle, or the next process, reads the rest only; until all are known each missing one has an
+answer that says so.
 
 A tag that is pushed again is therefore noticed at once while it runs or would be chosen, and
 otherwise after at most as many cycles as the repository has candidates. docs/registries.md.
@@ -34,6 +35,7 @@ from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.settings import Problem
 from argocd_image_updater.errors import ConfigError, internal_fault
 from argocd_image_updater.registry.credentials.reference import parse_credential_reference
+from argocd_image_updater.registry.limits import DEFAULT_CONNECTIONS
 from argocd_image_updater.registry.metadata import Purpose, describe
 from argocd_image_updater.registry.rations import Place, Rations, place_of, slot_of
 from argocd_image_updater.registry.single_flight import SingleFlight
@@ -52,6 +54,8 @@ if TYPE_CHECKING:
 
 # Tags per repository and cycle that are checked although nobody asked for them fresh.
 ROTATION_TAGS = 1
+# Images that a process which ends suddenly has to read again, besides those under way.
+KEEP_AFTER_IMAGES = 100
 
 
 class CycleCredentials:
@@ -86,12 +90,14 @@ class CycleCredentials:
 class _Images:
     """What is known of the tags of one repository for one purpose and set of platforms.
 
-    place: what they are the images of. stored: by earlier cycles. answers: of this cycle. digests:
-    read in this cycle, to be stored. rotated: the tag of this cycle's rotation was checked.
+    place: what they are the images of. stored: by earlier cycles. turns: one for each image that
+    is read at the same time, so that each is soon read whole. answers: of this cycle. digests: read
+    in this cycle, to be stored. rotated: the tag of this cycle's rotation was checked.
     """
 
     place: Place
     stored: dict[str, StoredTag]
+    turns: asyncio.Semaphore
     answers: dict[str, TagMetadata | Failure] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
     rotated: bool = False
@@ -218,7 +224,9 @@ class RegistryEngine:
             stored = await asyncio.to_thread(
                 self._store.read_tags, self._store_name(repository), slot
             )
-            self._images[repository, slot] = _Images((repository, slot), stored)
+            self._images[repository, slot] = _Images(
+                (repository, slot), stored, asyncio.Semaphore(self._images_at_once(repository))
+            )
 
     def _postpone(self, questions: Collection[RegistryQuestion]) -> None:
         """Answer what is not read in this cycle: beyond the budget, or passed over for a while."""
@@ -252,43 +260,49 @@ class RegistryEngine:
         stored = images.stored.get(tag)
         if stored is not None and stored.image is not None and not fresh:
             return stored.image
-        answer = await self._read(
-            client, tag, images, stored=stored, platforms=platforms, purpose=purpose
-        )
+        async with images.turns:
+            answer, digest = await self._read(
+                client, tag, stored=stored, platforms=platforms, purpose=purpose
+            )
         images.answers[tag] = answer
+        if digest:
+            images.digests[tag] = digest
         if purpose is Purpose.METADATA:
             self._rations.learn(images.place, tag, answer, lasts=_lasts(answer))
+        if len(images.digests) >= KEEP_AFTER_IMAGES:
+            await self._keep_learned(images)
         return answer
 
     async def _read(
         self,
         client: RegistryClient,
         tag: str,
-        images: _Images,
         *,
         stored: StoredTag | None,
         platforms: tuple[str, ...],
         purpose: Purpose,
-    ) -> TagMetadata | Failure:
-        """Ask the registry for a tag: by HEAD where its old digest is known, else by GET."""
+    ) -> tuple[TagMetadata | Failure, str]:
+        """Ask the registry for a tag: by HEAD where its old digest is known, else by GET.
+
+        The digest of the tag comes along where it was told.
+        """
         reference = tag
         if stored is not None and stored.image is not None:
             self.counts["tag checks"] += 1
             digest = await client.head(tag)
             if isinstance(digest, Failure):
-                return digest
+                return digest, ""
             if digest is None:
-                return Failure(FailureKind.NOT_FOUND, f"tag {tag} is listed but not there")
+                return Failure(FailureKind.NOT_FOUND, f"tag {tag} is listed but not there"), ""
             if digest == stored.digest:
-                images.digests[tag] = digest
-                return stored.image
+                return stored.image, digest
             reference = digest
         self.counts["images"] += 1
         manifest = await client.manifest(reference)
         if isinstance(manifest, Failure):
-            return manifest
-        images.digests[tag] = manifest.digest
-        return await describe(manifest, client, platforms=platforms, purpose=purpose)
+            return manifest, ""
+        image = await describe(manifest, client, platforms=platforms, purpose=purpose)
+        return image, manifest.digest
 
     async def _rotate(self, questions: Collection[RegistryQuestion]) -> None:
         """Check the tag whose last check is the oldest, once per repository and cycle."""
@@ -329,29 +343,41 @@ class RegistryEngine:
 
     async def _keep(self) -> None:
         """Store what was learned, and drop tags that are listed no longer."""
-        now_s = int(self._unix())
-        for (repository, slot), images in self._images.items():
-            name = self._store_name(repository)
-            if images.digests:
-                learned = dict(images.digests)
-                records = [
-                    (digest, slot, images.answers[tag])
-                    for tag, digest in learned.items()
-                    if tag in images.answers and _lasts(images.answers[tag])
-                ]
-                images.digests.clear()
-                await asyncio.to_thread(
-                    self._store.write, name, tags=learned, images=records, checked_at_s=now_s
-                )
-            listed = self._answers.get(TagListQuestion(repository))
-            if isinstance(listed, TagList):
-                tags = set(listed.tags)
-                self._rations.keep(images.place, tags)
-                gone = images.stored.keys() - tags
-                if gone:
-                    await asyncio.to_thread(self._store.forget_tags, name, gone)
-                    for tag in gone:
-                        del images.stored[tag]
+        for images in self._images.values():
+            await self._keep_learned(images)
+            await self._forget_unlisted(images)
+
+    async def _keep_learned(self, images: _Images) -> None:
+        """Store digests of tags, and their images as far as they hold for ever."""
+        learned, images.digests = images.digests, {}
+        if not learned:
+            return
+        repository, slot = images.place
+        records = [
+            (digest, slot, images.answers[tag])
+            for tag, digest in learned.items()
+            if tag in images.answers and _lasts(images.answers[tag])
+        ]
+        await asyncio.to_thread(
+            self._store.write,
+            self._store_name(repository),
+            tags=learned,
+            images=records,
+            checked_at_s=int(self._unix()),
+        )
+
+    async def _forget_unlisted(self, images: _Images) -> None:
+        repository, _ = images.place
+        listed = self._answers.get(TagListQuestion(repository))
+        if not isinstance(listed, TagList):
+            return
+        tags = set(listed.tags)
+        self._rations.keep(images.place, tags)
+        gone = images.stored.keys() - tags
+        if gone:
+            await asyncio.to_thread(self._store.forget_tags, self._store_name(repository), gone)
+            for tag in gone:
+                del images.stored[tag]
 
     # --- whom to ask --------------------------------------------------------------------------
 
@@ -372,6 +398,12 @@ class RegistryEngine:
                 ),
             )
         return client
+
+    def _images_at_once(self, repository: RepositoryKey) -> int:
+        """Return how many images are read at the same time: as many as there are connections."""
+        assert self._table is not None, "begin_cycle comes first"
+        extras = self._table.by_prefix(repository.endpoint).extras
+        return extras.max_concurrency or DEFAULT_CONNECTIONS
 
     def _store_name(self, repository: RepositoryKey) -> str:
         """Return the name a repository is stored under: one per registry and identity."""
