@@ -35,7 +35,7 @@ MAX_REGISTRIES = 200
 OTHER_REGISTRIES = "other"
 _RESULTS = ("error", "requeue", "requeue_after", "success")
 _CYCLE_RESULTS = ("success", "partial", "failed")
-_TOLD_APART = frozenset({401, 403, 404, 429})
+_TOLD_APART = frozenset({304, 401, 403, 404, 429})
 _NO_ANSWER = "none"
 
 

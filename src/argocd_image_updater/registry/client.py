@@ -39,6 +39,7 @@ from argocd_image_updater.registry.transport import Response
 if TYPE_CHECKING:
     from argocd_image_updater.registry.authorization import Authorizer
     from argocd_image_updater.registry.endpoint import Endpoint
+    from argocd_image_updater.registry.page_memory import PageMemory
     from argocd_image_updater.registry.traffic import Traffic
 
 PAGE_SIZE = 1_000  # the largest that the common registries accept
@@ -61,6 +62,7 @@ class RegistryClient:
         traffic: Traffic,
         authorizer: Authorizer,
         credentials: CredentialsProvider,
+        pages: PageMemory | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._repository = repository
@@ -75,6 +77,7 @@ class RegistryClient:
                 traffic=traffic,
                 authorizer=authorizer,
                 credentials=credentials,
+                pages=pages,
             )
         )
 
@@ -84,9 +87,9 @@ class RegistryClient:
             return self._session
         list_url = self._url("tags/list")
         first_url = f"{list_url}?n={PAGE_SIZE}"
-        response = await self._ask(first_url, max_bytes=MAX_PAGE_BYTES)
+        response = await self._ask(first_url, max_bytes=MAX_PAGE_BYTES, repeatable=True)
         if _refuses_page_size(response):
-            response = await self._ask(list_url, max_bytes=MAX_PAGE_BYTES)
+            response = await self._ask(list_url, max_bytes=MAX_PAGE_BYTES, repeatable=True)
         pages = TagPages(first_url)
         while True:
             answer = self._good(response, "tag list of")
@@ -99,8 +102,9 @@ class RegistryClient:
                     return TagList(pages.tags, self._endpoint.tag_sort)
                 pages.turn_to(url)
             except (TagListError, ForeignLinkError) as error:
+                self._session.distrust(answer.url)
                 return self._unusable(answer, f"tag list of {self._name}: {error}")
-            response = await self._ask(url, max_bytes=MAX_PAGE_BYTES)
+            response = await self._ask(url, max_bytes=MAX_PAGE_BYTES, repeatable=True)
 
     async def head(self, tag: str) -> str | Failure | None:
         """Return the digest that a tag (or digest) points at, or None where there is none.
@@ -194,12 +198,17 @@ class RegistryClient:
         if not is_digest(digest):
             return Failure(FailureKind.UNUSABLE, f"not a digest: {shorten(digest)!r}")
         list_url = url = self._url(f"referrers/{digest}")
+        accept = (media_types.OCI_INDEX,)
         found: dict[str, Descriptor] = {}
         seen: set[str] = set()
         while url and url not in seen and len(seen) < MAX_REFERRER_PAGES:
             seen.add(url)
             response = await self._ask(
-                url, accept=(media_types.OCI_INDEX,), max_bytes=MAX_MANIFEST_BYTES, renew=False
+                url,
+                accept=accept,
+                max_bytes=MAX_MANIFEST_BYTES,
+                renew=False,
+                repeatable=True,
             )
             is_first = len(seen) == 1
             if is_first and isinstance(response, Response) and response.status == NOT_FOUND:
@@ -213,6 +222,7 @@ class RegistryClient:
                 lines = answer.header_lines("Link")
                 url = next_page(lines, page_url=answer.url, list_url=list_url)
             except (ManifestError, ForeignLinkError) as error:
+                self._session.distrust(url, accept)
                 return self._unusable(answer, f"referrers of {digest} in {self._name}: {error}")
         if url:
             message = f"referrers of {digest} in {self._name}: the list does not end"
@@ -246,6 +256,7 @@ class RegistryClient:
         accept: tuple[str, ...] = (),
         renew: bool = True,
         of_manifest: bool = False,
+        repeatable: bool = False,
     ) -> Response | Failure:
         if isinstance(self._session, Failure):
             return self._session
@@ -256,6 +267,7 @@ class RegistryClient:
             accept=accept,
             renew=renew,
             of_manifest=of_manifest,
+            repeatable=repeatable,
         )
 
     async def _digest_by_get(self, tag: str) -> str | Failure | None:

@@ -1,7 +1,7 @@
 """Everything that one process shares when it talks to registries, and the way to a client.
 
 One of these lives as long as the process; its parts are made for it alone: connection pool, host
-limits, known challenges, tokens.
+limits, known challenges, tokens, remembered pages.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from argocd_image_updater.net.timing import REAL_TIME, Timing
 from argocd_image_updater.registry.authorization import Authorizer
 from argocd_image_updater.registry.client import RegistryClient
 from argocd_image_updater.registry.limits import DEFAULT_CONNECTIONS
+from argocd_image_updater.registry.page_memory import PageMemory
 from argocd_image_updater.registry.proxies import read_proxies
 from argocd_image_updater.registry.retry import POLICY, RetryPolicy
 from argocd_image_updater.registry.traffic import Exchange, Traffic
@@ -42,6 +43,7 @@ class RegistryNetwork:
             self.transport, timing=timing, policy=policy, connections=connections, observe=observe
         )
         self.authorizer = Authorizer(self.traffic)
+        self._pages = PageMemory(timing)
 
     def client(
         self, endpoint: Endpoint, repository: str, *, credentials: CredentialsProvider
@@ -53,6 +55,7 @@ class RegistryNetwork:
             traffic=self.traffic,
             authorizer=self.authorizer,
             credentials=credentials,
+            pages=self._pages,
         )
 
     async def aclose(self) -> None:

@@ -3,8 +3,9 @@
 Rules: at most `MAX_REDIRECTS` hops; only http and https; the ``Authorization`` header goes on only
 to the same scheme, host and port, because blobs are often redirected to a foreign object store;
 a client certificate and leave to use link-local addresses likewise;
-``Accept`` is kept; a form is sent to one place only, so its redirect is the answer. The answer
-carries the URL where it was found.
+``Accept`` is kept, conditions are not, which are about what is found at the first place; a form is
+sent to one place only, so its redirect is the answer. The answer carries the URL where it was
+found.
 """
 
 from __future__ import annotations
@@ -65,6 +66,7 @@ def _next_request(request: Request, location: str) -> Request:
             f"{safe_url(request.url)}: redirect to something that is not http or https",
             temporary=False,
         )
+    request = replace(request, conditions=())
     if target == origin(request.url):
         return replace(request, url=url)
     return replace(

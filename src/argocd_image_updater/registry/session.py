@@ -15,6 +15,7 @@ from argocd_image_updater.core.facts import Failure, FailureKind
 from argocd_image_updater.registry.answers import UNAUTHORIZED, is_good, read_failure
 from argocd_image_updater.registry.authorization import Authorizer, Grant, Subject
 from argocd_image_updater.registry.endpoint import ANONYMOUS
+from argocd_image_updater.registry.page_memory import is_not_modified, page_key, unasked
 from argocd_image_updater.registry.pulls import PullAccount
 from argocd_image_updater.registry.redirects import origin
 from argocd_image_updater.registry.transport import Request, Response
@@ -22,6 +23,7 @@ from argocd_image_updater.registry.transport import Request, Response
 if TYPE_CHECKING:
     from argocd_image_updater.registry.api import Api
     from argocd_image_updater.registry.endpoint import Credentials
+    from argocd_image_updater.registry.page_memory import PageMemory
     from argocd_image_updater.registry.traffic import Traffic
 
 RENEWAL_INTERVAL_S = 30.0  # credentials that were read again in vain are left alone for this long
@@ -48,12 +50,14 @@ class RepositorySession:
         traffic: Traffic,
         authorizer: Authorizer,
         credentials: CredentialsProvider,
+        pages: PageMemory | None = None,
     ) -> None:
         self.api = api
         self._repository = repository
         self._traffic = traffic
         self._authorizer = authorizer
         self._credentials = credentials
+        self._pages = pages
         self._rejected: tuple[Credentials, float] | None = None
         self._last = ANONYMOUS
 
@@ -71,10 +75,12 @@ class RepositorySession:
         accept: tuple[str, ...] = (),
         renew: bool = True,
         of_manifest: bool = False,
+        repeatable: bool = False,
     ) -> Response | Failure:
         """Return the last answer to one request.
 
         renew: read rejected credentials again. of_manifest: the registry may count it as a pull.
+        repeatable: the same will be asked again, so its answer is worth remembering.
         """
         credentials = await self._credentials()
         if isinstance(credentials, Failure):
@@ -91,7 +97,8 @@ class RepositorySession:
             user = credentials.username
             account = PullAccount(self.api.host, user, self.api.pull_reserve)
             request = replace(request, account=account)
-        result, rejected = await self._authorized(request, credentials)
+        pages = self._pages if repeatable else None
+        result, rejected = await self._recalled(request, credentials, pages=pages)
         if not (rejected and renew):
             return result
         renewed = await self._renew(credentials)
@@ -99,7 +106,30 @@ class RepositorySession:
             return result
         if isinstance(renewed, Failure):
             return renewed
-        return (await self._authorized(request, renewed))[0]
+        return (await self._recalled(request, renewed, pages=pages))[0]
+
+    async def _recalled(
+        self, request: Request, credentials: Credentials, *, pages: PageMemory | None
+    ) -> tuple[Response | Failure, bool]:
+        """Answer from a remembered page where the registry says that it has not changed."""
+        if pages is None:
+            result, rejected = await self._authorized(request, credentials)
+            if isinstance(result, Response) and is_not_modified(result):
+                return unasked(result), False
+            return result, rejected
+        key = page_key(request.url, request.accept, api=self.api, credentials=credentials)
+        known = pages.recall(key)
+        if known is not None:
+            request = replace(request, conditions=known.conditions)
+        result, rejected = await self._authorized(request, credentials)
+        if isinstance(result, Failure):
+            return result, rejected
+        return pages.learn(key, known, result), rejected
+
+    def distrust(self, url: str, accept: tuple[str, ...] = ()) -> None:
+        """Read a page in whole the next time: what came last could not be read."""
+        if self._pages is not None:
+            self._pages.forget(page_key(url, accept, api=self.api, credentials=self._last))
 
     async def _authorized(
         self, request: Request, credentials: Credentials

@@ -77,7 +77,7 @@ class Request:
 
     form: fields of a form that is sent as the body; it may hold tokens. total_s: its own deadline,
     0 = that of its route, else of the transport. account: whose pull a GET of it is; None = it is
-    none, or not counted.
+    none, or not counted. conditions: header lines under which the body need not be sent.
     """
 
     url: str
@@ -90,6 +90,7 @@ class Request:
     total_s: float = 0.0
     route: Route = ORDINARY
     account: PullAccount | None = None
+    conditions: tuple[tuple[str, str], ...] = ()
 
     def __repr__(self) -> str:
         return f"Request({self.method} {safe_url(self.url)})"
@@ -289,6 +290,7 @@ def _encoded(url: str) -> str:
 
 def _headers(request: Request) -> list[tuple[str, str]]:
     headers = [("Accept", media_type) for media_type in request.accept]
+    headers += request.conditions
     if request.authorization:
         headers.append(("Authorization", request.authorization))
     if request.form:

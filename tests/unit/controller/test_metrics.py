@@ -199,6 +199,7 @@ async def test_the_last_success_is_not_there_before_there_was_one(metrics):
     ("method", "status", "failed", "label"),
     [
         ("GET", 200, 0, "2xx"),
+        ("GET", 304, 0, "304"),
         ("GET", 401, 0, "401"),
         ("HEAD", 404, 0, "404"),
         ("GET", 404, 1, "404"),
