@@ -9,24 +9,24 @@ ends its children too: first asked to terminate, then killed.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
-import signal
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.git.failures import GitError
 from argocd_image_updater.git.urls import mask_url
+from argocd_image_updater.processes.group import Command, NotStarted, started
+from argocd_image_updater.processes.program import Limits, TookTooLong, run_to_end
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import AsyncIterator, Mapping, Sequence
     from pathlib import Path
 
 OUTPUT_LIMIT_BYTES = 64 << 20  # a list of half a million branches
 STDERR_LIMIT_BYTES = 64 << 10  # more than any explanation
-_CHUNK_BYTES = 1 << 16
 
 # Variables of the host that git, curl and ssh need; everything else stays outside.
 PASSED_VARIABLES = frozenset(
@@ -101,19 +101,26 @@ class GitRunner:
         self, arguments: Sequence[str], around: Surroundings, *, stdin: bytes = b""
     ) -> GitOutput:
         """Run ``git ARGUMENTS`` to its end; GitError(TRANSIENT) after the time limit."""
-        async with self.start(arguments, around) as process:
-            try:
-                async with asyncio.timeout(self.timeout_s):
-                    stdout, stderr = await _communicate(process, stdin)
-                    returncode = await process.wait()
-            except TimeoutError:
-                await self._end_group(process)
-                raise GitError(
-                    FailureKind.TRANSIENT,
-                    f"git {_command(arguments)}: timeout after {self.timeout_s:g}s, raise the "
-                    "time limit or look at the network",
-                ) from None
-        return GitOutput(returncode, stdout, self._masked(stderr, around))
+        limits = Limits(
+            self.timeout_s, OUTPUT_LIMIT_BYTES, STDERR_LIMIT_BYTES, grace_s=self.kill_after_s
+        )
+        try:
+            ending = await run_to_end(self._command(arguments, around), limits=limits, text=stdin)
+        except NotStarted as error:
+            raise _not_started(error) from None
+        except TookTooLong:
+            raise GitError(
+                FailureKind.TRANSIENT,
+                f"git {_name(arguments)}: timeout after {self.timeout_s:g}s, raise the time limit "
+                "or look at the network",
+            ) from None
+        if ending.is_cut:
+            raise GitError(
+                FailureKind.UNUSABLE,
+                f"git answered with more than {OUTPUT_LIMIT_BYTES >> 20} MiB: the repository has "
+                "too many branches or too large a file",
+            )
+        return GitOutput(ending.status, ending.output, self._masked(ending.complaint, around))
 
     @contextlib.asynccontextmanager
     async def start(
@@ -121,29 +128,14 @@ class GitRunner:
     ) -> AsyncIterator[asyncio.subprocess.Process]:
         """Start git with pipes; whatever is left of its group at the end is killed."""
         try:
-            process = await asyncio.create_subprocess_exec(
-                "git",
-                *arguments,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                cwd=self.home,
-                env=self.environment(around),
-                start_new_session=True,
-                pass_fds=around.keep_open,
-                limit=_CHUNK_BYTES,
-            )
-        except OSError as error:
-            raise GitError(
-                FailureKind.CONFIG, f"git cannot be started ({error.strerror}): install git"
-            ) from None
-        try:
-            yield process
-        except BaseException:
-            _signal_group(process, signal.SIGKILL)  # children may outlive their leader
-            raise
-        finally:
-            await _close(process)
+            async with started(self._command(arguments, around), takes_input=True) as process:
+                yield process
+        except NotStarted as error:
+            raise _not_started(error) from None
+
+    def _command(self, arguments: Sequence[str], around: Surroundings) -> Command:
+        environment = self.environment(around)
+        return Command(("git", *arguments), environment, self.home, around.keep_open)
 
     def environment(self, around: Surroundings) -> dict[str, str]:
         """Return the complete environment of a process."""
@@ -177,77 +169,10 @@ class GitRunner:
             text = text.replace(secret, "***") if secret else text
         return mask_url(text)
 
-    async def _end_group(self, process: asyncio.subprocess.Process) -> None:
-        """Ask the group to end and give it a while; closing kills what remains."""
-        _signal_group(process, signal.SIGTERM)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self.kill_after_s):
-                await process.wait()
+
+def _not_started(error: NotStarted) -> GitError:
+    return GitError(FailureKind.CONFIG, f"git cannot be started ({error}): install git")
 
 
-async def _communicate(process: asyncio.subprocess.Process, stdin: bytes) -> tuple[bytes, bytes]:
-    assert process.stdout
-    assert process.stderr
-    async with asyncio.TaskGroup() as group:
-        group.create_task(feed(process, stdin))
-        stdout = group.create_task(_read_all(process.stdout))
-        stderr = group.create_task(_read_head(process.stderr))
-    text = stdout.result()
-    if text is None:
-        raise GitError(
-            FailureKind.UNUSABLE,
-            f"git answered with more than {OUTPUT_LIMIT_BYTES >> 20} MiB: the repository has too "
-            "many branches or too large a file",
-        )
-    return text, stderr.result()
-
-
-async def feed(process: asyncio.subprocess.Process, stdin: bytes) -> None:
-    """Write all input and close it; a process that ends early just does not read it."""
-    assert process.stdin
-    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        if stdin:
-            process.stdin.write(stdin)
-            await process.stdin.drain()
-    process.stdin.close()
-
-
-async def _read_all(stream: asyncio.StreamReader) -> bytes | None:
-    """Return the whole stream, or None when it is longer than allowed (the rest is thrown away)."""
-    parts: list[bytes] = []
-    size = 0
-    while chunk := await stream.read(_CHUNK_BYTES):
-        size += len(chunk)
-        if size <= OUTPUT_LIMIT_BYTES:
-            parts.append(chunk)
-    return b"".join(parts) if size <= OUTPUT_LIMIT_BYTES else None
-
-
-async def _read_head(stream: asyncio.StreamReader) -> bytes:
-    """Return the beginning of the stream and read the rest away, so that nobody waits."""
-    head = bytearray()
-    while chunk := await stream.read(_CHUNK_BYTES):
-        head += chunk[: STDERR_LIMIT_BYTES - len(head)]
-    return bytes(head)
-
-
-async def _close(process: asyncio.subprocess.Process) -> None:
-    """Kill what is left of the group, and wait until the pipes are closed."""
-    if process.returncode is None:
-        _signal_group(process, signal.SIGKILL)
-    if process.stdin:
-        process.stdin.close()
-    await process.wait()
-    for stream in (process.stdout, process.stderr):
-        if stream:
-            while await stream.read(_CHUNK_BYTES):
-                pass
-
-
-def _signal_group(process: asyncio.subprocess.Process, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
-
-
-def _command(arguments: Sequence[str]) -> str:
+def _name(arguments: Sequence[str]) -> str:
     return next((word for word in arguments if not word.startswith("-")), "")

@@ -1,7 +1,7 @@
 """Run the program of a kubeconfig that prints credentials, and read what it prints.
 
-It runs without a shell and without standard input, in a session of its own, so that everything it
-started ends with it when it takes too long. Its output is a secret and appears in no message.
+It runs without a shell and without standard input, and everything it started ends with it when it
+takes too long. Its output is a secret and appears in no message.
 Source: https://kubernetes.io/docs/reference/access-authn-authz/authentication/#client-go-credential-plugins.
 """
 
@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
-import os
 import shutil
-import signal
 from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003 - msgspec reads the annotation
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from argocd_image_updater.errors import DeniedError, shorten
+from argocd_image_updater.errors import DeniedError
+from argocd_image_updater.processes.group import Command, NotStarted
+from argocd_image_updater.processes.program import Limits, TookTooLong, run_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,11 +27,8 @@ if TYPE_CHECKING:
 
 TIMEOUT_S = 60.0  # command lines of clouds need long under CPU limits
 MAX_OUTPUT_BYTES = 1024 * 1024  # a token and a certificate chain are some KiB
-MAX_COMPLAINT_BYTES = 4096
-REAP_S = 5.0  # how long a killed process may take to disappear
 INFO_VARIABLE = "KUBERNETES_EXEC_INFO"
 _KIND = "ExecCredential"
-_CHUNK_BYTES = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +71,8 @@ async def run_plugin(
     program = await asyncio.to_thread(_find, plugin.command, variables.get("PATH"))
     if program is None:
         raise DeniedError(f"{label}: no such program", hint=plugin.install_hint)
-    output = await _run([program, *plugin.arguments], variables, label=label, timeout_s=timeout_s)
+    command = Command((program, *plugin.arguments), variables)
+    output = await _run(command, label=label, timeout_s=timeout_s)
     return _read_answer(output, plugin.api_version, label=label)
 
 
@@ -100,57 +97,19 @@ def _info(plugin: ExecPlugin, cluster: Cluster) -> str:
     return msgspec.json.encode(info).decode()
 
 
-async def _run(
-    command: list[str], variables: Mapping[str, str], *, label: str, timeout_s: float
-) -> bytes:
+async def _run(command: Command, *, label: str, timeout_s: float) -> bytes:
     try:
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            env=dict(variables),
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "its words cannot be handed over"
-        raise DeniedError(f"{label}: cannot be started: {reason}") from None
-    assert process.stdout is not None
-    assert process.stderr is not None
-    try:
-        async with asyncio.timeout(timeout_s):
-            output, complaint = await asyncio.gather(
-                _read(process.stdout, MAX_OUTPUT_BYTES + 1),
-                _read(process.stderr, MAX_COMPLAINT_BYTES),
-            )
-            status = await process.wait()
-    except TimeoutError:
-        raise DeniedError(f"{label}: did not end within {timeout_s:g} s and was killed") from None
-    finally:
-        if process.returncode is None:
-            await _kill(process)
-    if status != 0:
-        told = shorten(complaint.decode("utf-8", "replace")) or "no message"
-        raise DeniedError(f"{label}: failed with exit status {status}: {told}")
-    if len(output) > MAX_OUTPUT_BYTES:
+        ending = await run_to_end(command, limits=Limits(timeout_s, MAX_OUTPUT_BYTES))
+    except NotStarted as error:
+        raise DeniedError(f"{label}: cannot be started: {error}") from None
+    except TookTooLong as error:
+        raise DeniedError(f"{label}: {error} and was killed") from None
+    if ending.status != 0:
+        told = ending.reason or "no message"
+        raise DeniedError(f"{label}: failed with exit status {ending.status}: {told}")
+    if ending.is_cut:
         raise DeniedError(f"{label}: printed more than {MAX_OUTPUT_BYTES} bytes")
-    return output
-
-
-async def _read(stream: asyncio.StreamReader, limit: int) -> bytes:
-    """Read to the end, keeping at most `limit` bytes."""
-    kept = bytearray()
-    while chunk := await stream.read(_CHUNK_BYTES):
-        kept += chunk[: limit - len(kept)]
-    return bytes(kept)
-
-
-async def _kill(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(REAP_S):
-            await process.wait()
+    return ending.output
 
 
 def _read_answer(output: bytes, api_version: str, *, label: str) -> PluginAnswer:
