@@ -11,6 +11,7 @@ from argocd_image_updater.core.report import Counters, CycleReport, ResourceResu
 from argocd_image_updater.core.settings import Problem
 from argocd_image_updater.git.settings import GitStatistics
 from argocd_image_updater.kube.client import KubeExchange
+from argocd_image_updater.registry.cache_lookups import Cache, CacheLookup
 from argocd_image_updater.registry.traffic import Exchange
 
 LEASE = "c21b75f2.argoproj.io"
@@ -48,7 +49,8 @@ class BusyController:
         metrics.cycle_began(2)
         metrics.cycle_over(_report())
         for status in (200, 404, 429, 0):
-            metrics.observe_registry(Exchange("ghcr.io", "GET", status, 0.2, quota_left=90))
+            metrics.observe_registry(Exchange("ghcr.io", "GET", status, 0.2, 90, 100, "ghcr.io"))
+            metrics.observe_cache(CacheLookup("ghcr.io", Cache.IMAGE, is_hit=status < 400))
             metrics.observe_kube(KubeExchange("10.0.0.1:443", "GET", status, 0.01))
         counts = dataclasses.asdict(self._git)
         self._git = GitStatistics(**{name: count + 1 for name, count in counts.items()})

@@ -18,6 +18,7 @@ from argocd_image_updater.controller.verification import Proofs, VerifiedRegistr
 from argocd_image_updater.git.engine import GitEngine
 from argocd_image_updater.git.settings import GitSettings, GitStatistics
 from argocd_image_updater.git.tls import Trust
+from argocd_image_updater.registry.cache_lookups import CacheLookup, unheard
 from argocd_image_updater.registry.credentials.chain import ChainSettings, open_chain
 from argocd_image_updater.registry.engine import RegistryEngine
 from argocd_image_updater.registry.network import RegistryNetwork
@@ -76,8 +77,9 @@ def _anybody() -> None: ...
 class Engines:
     """An asynchronous context manager; the engines exist while it is entered.
 
-    observe: called for each request to a registry, for metrics. check_turn: called right before
-    each push; raises where this process may not.
+    observe, observe_cache: called for each request to a registry and each look into what is kept
+    of it, for metrics. check_turn: called right before each push; raises where this process may
+    not.
     """
 
     def __init__(
@@ -86,12 +88,14 @@ class Engines:
         *,
         secrets: ReadsSecrets,
         observe: Callable[[Exchange], None] = _not_counted,
+        observe_cache: Callable[[CacheLookup], None] = unheard,
         check_turn: Callable[[], None] = _anybody,
     ) -> None:
         self._options = options
         self._check_turn = check_turn
         self._secrets = secrets
         self._observe = observe
+        self._observe_cache = observe_cache
         self._exchanges: Counter[str] = Counter()
         self._proofs = Proofs()
         self._before = GitStatistics()
@@ -107,7 +111,11 @@ class Engines:
                 WriteHistory.open, options.state_dir / "writes.db"
             )
             opened.push_async_callback(asyncio.to_thread, self.history.close)
-            network = RegistryNetwork(environment=options.environment, observe=self._count)
+            network = RegistryNetwork(
+                environment=options.environment,
+                observe=self._count,
+                observe_cache=self._observe_cache,
+            )
             opened.push_async_callback(network.aclose)
             self.registries = self._registry_engine(network)
             self.git = self._git_engine()

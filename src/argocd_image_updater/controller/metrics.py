@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.report import CycleReport, ResourceResult
     from argocd_image_updater.git.settings import GitStatistics
     from argocd_image_updater.kube.client import KubeExchange
+    from argocd_image_updater.registry.cache_lookups import CacheLookup
     from argocd_image_updater.registry.traffic import Exchange
 
 # Hosts come from image names, which users choose; more than these share one series.
@@ -136,6 +137,17 @@ class Metrics:
         traffic.registry_time.labels(name).observe(exchange.elapsed_s)
         if exchange.quota_left is not None:
             traffic.registry_quota.labels(name).set(exchange.quota_left)
+        if exchange.quota_limit is not None:
+            traffic.registry_limit.labels(name).set(exchange.quota_limit)
+        if exchange.token_of:
+            owner = self._registry_label(exchange.token_of)
+            traffic.registry_tokens.labels(owner, _status_label(exchange.status)).inc()
+
+    def observe_cache(self, lookup: CacheLookup) -> None:
+        """Count a look into what is kept of a registry."""
+        result = "hit" if lookup.is_hit else "miss"
+        name = self._registry_label(lookup.host)
+        self._series.traffic.registry_cache.labels(name, lookup.cache.value, result).inc()
 
     def observe_kube(self, exchange: KubeExchange) -> None:
         """Count a request to the Kubernetes API."""

@@ -121,6 +121,21 @@ class TrafficSeries:
             "Requests that a registry says are left.",
             ("registry",),
         )
+        self.registry_limit = make.gauge(
+            f"{OURS}_registry_quota_limit",
+            "Requests that a registry says it allows in its window.",
+            ("registry",),
+        )
+        self.registry_tokens = make.counter(
+            f"{OURS}_registry_token_requests_total",
+            "Requests for tokens of a registry by the status of the answer.",
+            ("registry", "status"),
+        )
+        self.registry_cache = make.counter(
+            f"{OURS}_registry_cache_lookups_total",
+            "Looks into what is kept of a registry, by cache and result.",
+            ("registry", "cache", "result"),
+        )
         self.git = {
             field: make.counter(f"{OURS}_git_{name}_total", text)
             for field, name, text in _GIT_COUNTERS

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.facts import Failure, FailureKind
 from argocd_image_updater.registry.answers import UNAUTHORIZED, read_failure
+from argocd_image_updater.registry.cache_lookups import Cache, CacheLookup, unheard
 from argocd_image_updater.registry.challenges import Challenge, parse_challenges
 from argocd_image_updater.registry.single_flight import SingleFlight
 from argocd_image_updater.registry.tokens import (
@@ -28,6 +29,8 @@ from argocd_image_updater.registry.tokens import (
 from argocd_image_updater.registry.transport import Request
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from argocd_image_updater.registry.api import Api
     from argocd_image_updater.registry.endpoint import Credentials
     from argocd_image_updater.registry.traffic import Traffic
@@ -68,8 +71,11 @@ class Grant:
 class Authorizer:
     """Remembers for all registries of the process how they want to be asked."""
 
-    def __init__(self, traffic: Traffic) -> None:
+    def __init__(
+        self, traffic: Traffic, *, observe_cache: Callable[[CacheLookup], None] = unheard
+    ) -> None:
         self._traffic = traffic
+        self._observe_cache = observe_cache
         self._tokens = TokenService(traffic)
         self._known: dict[str, tuple[tuple[Challenge, ...] | Failure, float]] = {}
         self._pings: SingleFlight[tuple[Challenge, ...] | Failure] = SingleFlight()
@@ -154,7 +160,9 @@ class Authorizer:
         )
         if refused := check_realm(key.realm, subject.api) or check_token_host(key, subject.api):
             return Grant(withheld=refused)
-        if kept := self._tokens.kept(key):
+        kept = self._tokens.kept(key)
+        self._observe_cache(CacheLookup(subject.api.host, Cache.TOKEN, is_hit=kept is not None))
+        if kept:
             return Grant(f"Bearer {kept}", token=key)
         token = await self._tokens.fetch(key, subject.api)
         if isinstance(token, Failure):

@@ -230,6 +230,11 @@ class RegistryClient:
         return tuple(found.values())
 
     @property
+    def host(self) -> str:
+        """The host that is asked, as in `traffic.Exchange`; empty where there is none."""
+        return "" if isinstance(self._session, Failure) else self._session.api.host
+
+    @property
     def _name(self) -> str:
         """The repository as people know it."""
         return f"{self._endpoint.prefix or self._endpoint.name}/{self._repository}"

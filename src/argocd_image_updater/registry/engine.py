@@ -34,6 +34,7 @@ from argocd_image_updater.core.facts import (
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.settings import Problem
 from argocd_image_updater.errors import ConfigError, internal_fault
+from argocd_image_updater.registry.cache_lookups import Cache, CacheLookup
 from argocd_image_updater.registry.credentials.reference import parse_credential_reference
 from argocd_image_updater.registry.limits import DEFAULT_CONNECTIONS
 from argocd_image_updater.registry.metadata import Purpose, describe
@@ -259,6 +260,7 @@ class RegistryEngine:
             return images.answers[tag]
         stored = images.stored.get(tag)
         if stored is not None and stored.image is not None and not fresh:
+            self._note_image(client, is_hit=True)
             return stored.image
         async with images.turns:
             answer, digest = await self._read(
@@ -295,14 +297,19 @@ class RegistryEngine:
             if digest is None:
                 return Failure(FailureKind.NOT_FOUND, f"tag {tag} is listed but not there"), ""
             if digest == stored.digest:
+                self._note_image(client, is_hit=True)
                 return stored.image, digest
             reference = digest
         self.counts["images"] += 1
+        self._note_image(client, is_hit=False)
         manifest = await client.manifest(reference)
         if isinstance(manifest, Failure):
             return manifest, ""
         image = await describe(manifest, client, platforms=platforms, purpose=purpose)
         return image, manifest.digest
+
+    def _note_image(self, client: RegistryClient, *, is_hit: bool) -> None:
+        self._network.observe_cache(CacheLookup(client.host, Cache.IMAGE, is_hit=is_hit))
 
     async def _rotate(self, questions: Collection[RegistryQuestion]) -> None:
         """Check the tag whose last check is the oldest, once per repository and cycle."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from argocd_image_updater.net.timing import REAL_TIME, Timing
 from argocd_image_updater.registry.authorization import Authorizer
+from argocd_image_updater.registry.cache_lookups import CacheLookup, unheard
 from argocd_image_updater.registry.client import RegistryClient
 from argocd_image_updater.registry.limits import DEFAULT_CONNECTIONS
 from argocd_image_updater.registry.page_memory import PageMemory
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 
 
 class RegistryNetwork:
-    """environment: variables that name proxies. observe: called for each request, for metrics."""
+    """environment: variables that name proxies.
+
+    observe, observe_cache: called for each request and each look into a cache, for metrics.
+    """
 
     def __init__(
         self,
@@ -37,12 +41,14 @@ class RegistryNetwork:
         timing: Timing = REAL_TIME,
         connections: int = DEFAULT_CONNECTIONS,
         observe: Callable[[Exchange], None] | None = None,
+        observe_cache: Callable[[CacheLookup], None] = unheard,
     ) -> None:
+        self.observe_cache = observe_cache
         self.transport = Transport(proxies=read_proxies(environment or {}), deadlines=deadlines)
         self.traffic = Traffic(
             self.transport, timing=timing, policy=policy, connections=connections, observe=observe
         )
-        self.authorizer = Authorizer(self.traffic)
+        self.authorizer = Authorizer(self.traffic, observe_cache=observe_cache)
         self._pages = PageMemory(timing)
 
     def client(

@@ -101,7 +101,7 @@ class TokenService:
     async def _fetch(self, key: TokenKey, api: Api) -> str | Failure:
         request = _token_request(key, api)
         subject = f"token service {safe_url(key.realm)}"
-        response = await self._traffic.send(request, host=_host(key.realm))
+        response = await self._traffic.send(request, host=_host(key.realm), token_of=api.host)
         result: str | Failure
         if isinstance(response, Failure):
             result = _as_outage(response)

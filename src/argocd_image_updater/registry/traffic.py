@@ -44,7 +44,9 @@ _OVERLOADED = frozenset({TOO_MANY_REQUESTS, 503})
 class Exchange:
     """One request as it is counted: status 0 means that there was no answer.
 
-    quota_left: requests that the host says are left, None where it does not say.
+    quota_left, quota_limit: requests that the registry says are left, and of how many; None where
+    it does not say. token_of: host of the registry that a token service was asked for a token of;
+    empty for all other requests.
     """
 
     host: str
@@ -52,6 +54,8 @@ class Exchange:
     status: int
     elapsed_s: float
     quota_left: int | None = None
+    quota_limit: int | None = None
+    token_of: str = ""
 
 
 @dataclass(slots=True)
@@ -62,6 +66,7 @@ class _Journey:
     host: str
     limit_per_s: int
     connections: int
+    token_of: str = ""
     attempts: int = 0
     spent_s: float = 0.0
 
@@ -102,14 +107,20 @@ class Traffic:
         return self._gates.gate(host)
 
     async def send(
-        self, request: Request, *, host: str, limit_per_s: int = 0, connections: int = 0
+        self,
+        request: Request,
+        *,
+        host: str,
+        limit_per_s: int = 0,
+        connections: int = 0,
+        token_of: str = "",
     ) -> Response | Failure:
         """Return the last answer to `request`, or why there was none.
 
         host: key of the gate. limit_per_s: 0 = not counted. connections: most requests in flight
-        at this host, 0 = the usual number.
+        at this host, 0 = the usual number. token_of: see `Exchange`.
         """
-        journey = _Journey(self._gates.gate(host), host, limit_per_s, connections)
+        journey = _Journey(self._gates.gate(host), host, limit_per_s, connections, token_of)
 
         async def exchange(hop: Request) -> Response:
             return await self._exchange(hop, journey)
@@ -191,15 +202,26 @@ class Traffic:
             elapsed_s = self.timing.monotonic() - started
             journey.spent_s += elapsed_s
             if self._observe:
-                quota = self._quota(response) if response else None
-                status = response.status if response else 0
-                left = quota.remaining if quota else None
-                self._observe(Exchange(journey.host, request.method, status, elapsed_s, left))
+                self._observe(self._seen(request, response, journey, elapsed_s=elapsed_s))
         self._adapt(gate, response)
-        at_home = origin(request.url)[1:] == origin(f"//{journey.host}")[1:]
+        at_home = _is_at_home(request, journey)
         if at_home and request.account is None and (quota := self._quota(response)):
-            gate.heed(quota)  # that of a host where a redirect led is not about this one
+            gate.heed(quota)
         return response
+
+    def _seen(
+        self, request: Request, response: Response | None, journey: _Journey, *, elapsed_s: float
+    ) -> Exchange:
+        quota = self._quota(response) if response and _is_at_home(request, journey) else None
+        return Exchange(
+            journey.host,
+            request.method,
+            response.status if response else 0,
+            elapsed_s,
+            quota_left=quota.remaining if quota else None,
+            quota_limit=quota.limit if quota else None,
+            token_of=journey.token_of,
+        )
 
     def _adapt(self, gate: HostGate, response: Response) -> None:
         """Slow down where the host complains; a pause holds for everybody who asks this host."""
@@ -233,6 +255,11 @@ class Traffic:
             quota = self._quota(response)
             return quota.reset_s if quota and quota.remaining == 0 else None
         return asked_s
+
+
+def _is_at_home(request: Request, journey: _Journey) -> bool:
+    """Tell whether this is the host that was meant: what one says where a redirect led is not."""
+    return origin(request.url)[1:] == origin(f"//{journey.host}")[1:]
 
 
 def _paused(request: Request, gate: HostGate) -> Failure:

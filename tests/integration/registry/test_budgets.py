@@ -167,6 +167,8 @@ async def test_a_429_with_a_time_of_return_is_taken_at_its_word(repository):
 async def test_what_another_host_says_after_a_redirect_is_not_about_the_registry(repository):
     headers = [("RateLimit-Remaining", "0"), ("RateLimit-Reset", "900")]
     elsewhere = {"/list": [{"status": 200, "headers": headers, "body": '{"tags": ["1"]}'}]}
+    seen = []
+    watched = RegistryNetwork(policy=ONCE, observe=seen.append)
     async with ScriptedRegistry(elsewhere) as store:
         there = [("Location", f"{store.base}/list")]
         routes = {
@@ -175,7 +177,8 @@ async def test_what_another_host_says_after_a_redirect_is_not_about_the_registry
         }
         async with (
             ScriptedRegistry(routes) as registry,
-            OneClient(registry.base, repository) as client,
+            OneClient(registry.base, repository, network=watched) as client,
         ):
             for _ in range(2):
                 assert await client.list_tags() == TagList(("1",))
+    assert {one.quota_left for one in seen} == {None}

@@ -3,12 +3,16 @@
 Faults are in test_faults.py; what a real registry never sends is in the vector runners.
 """
 
+from functools import partial
+
 import pytest
 import trustme
 
 from argocd_image_updater.core.facts import Failure, FailureKind
+from argocd_image_updater.registry.cache_lookups import Cache, CacheLookup
 from argocd_image_updater.registry.endpoint import Credentials
 from argocd_image_updater.registry.metadata import Purpose, read_metadata
+from argocd_image_updater.registry.network import RegistryNetwork
 from argocd_image_updater.registry.timestamps import parse_created
 from registries.distribution import (
     PASSWORD,
@@ -190,6 +194,18 @@ async def test_one_token_serves_all_requests_of_a_repository(guarded, token_serv
     assert query["scope"] == ["repository:team/app:pull"]
     assert query["account"] == [USERNAME]
     assert authorization == basic_header(USERNAME, PASSWORD)
+
+
+async def test_a_request_for_a_token_is_told_with_the_registry_that_it_is_for(guarded):
+    seen, lookups = [], []
+    watched = RegistryNetwork(observe=seen.append, observe_cache=lookups.append)
+    async with OneClient(guarded.url, "team/public", network=watched) as client:
+        await client.list_tags()
+        await client.head("1.0")
+    assert [one.token_of for one in seen] == ["", guarded.host, "", ""]
+    assert {one.host for one in seen if not one.token_of} == {guarded.host}
+    token = partial(CacheLookup, guarded.host, Cache.TOKEN)
+    assert lookups == [token(is_hit=False), token(is_hit=True)]
 
 
 async def test_a_public_repository_needs_an_anonymous_token_only(guarded):

@@ -40,12 +40,16 @@ class Scene:
         )
         self.folder = folder
         self.clock = 0
+        self.lookups = Counter()
 
     async def cycle(self, *rounds):
         """Run a cycle in a new process, as far as memory goes: answers of all rounds, requests."""
         self.clock += 1
         seen = Counter()
-        network = RegistryNetwork(observe=lambda exchange: seen.update([exchange.method]))
+        network = RegistryNetwork(
+            observe=lambda exchange: seen.update([exchange.method]),
+            observe_cache=lambda lookup: self.lookups.update([(lookup.host, lookup.is_hit)]),
+        )
         store = FactStore.open(self.folder / "facts.db")
         engine = RegistryEngine(
             network=network,
@@ -93,6 +97,19 @@ async def test_a_cold_image_costs_two_requests_and_a_stored_one_none(scene):
     answers, warm = await scene.cycle(scene.images("abcd"))
     assert all(isinstance(answer, TagMetadata) for answer in answers.values())
     assert warm == {"HEAD": 1}
+
+
+async def test_what_is_found_and_what_is_read_is_told_by_registry(scene):
+    for day, tag in enumerate("abc", start=1):
+        scene.push(tag, day)
+    host = scene.distribution.host
+    await scene.cycle(scene.images("abc"))
+    assert scene.lookups == {(host, False): 3}
+    await scene.cycle(scene.images("abc"))
+    assert scene.lookups == {(host, False): 3, (host, True): 3}
+    scene.push("b", 9)
+    await scene.cycle(scene.images("ac") + scene.images("b", fresh=True))
+    assert scene.lookups == {(host, False): 4, (host, True): 5}
 
 
 async def test_the_rotation_visits_every_tag_before_one_comes_again(scene):

@@ -427,12 +427,13 @@ async def test_a_registry_that_repeats_our_credentials_does_not_get_them_into_a_
 
 async def test_requests_are_observed_with_what_is_left_of_a_quota():
     seen = []
-    counted = tag_list("a", headers=[["RateLimit-Remaining", "76;w=21600"]])
+    limits = [["RateLimit-Remaining", "76;w=21600"], ["RateLimit-Limit", "100;w=21600"]]
+    counted = tag_list("a", headers=limits)
     watched = RegistryNetwork(policy=ONCE, observe=seen.append)
     _, registry = await tags_of({TAGS: [counted]}, network=watched)
-    assert [(one.method, one.status, one.quota_left) for one in seen] == [
-        ("GET", 200, None),
-        ("GET", 200, 76),
+    assert [(one.method, one.status, one.quota_left, one.quota_limit) for one in seen] == [
+        ("GET", 200, None, None),
+        ("GET", 200, 76, 100),
     ]
     assert {one.host for one in seen} == {registry.base.removeprefix("http://")}
 

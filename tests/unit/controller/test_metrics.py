@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from argocd_image_updater.core.report import Counters, CycleReport, ResourceResu
 from argocd_image_updater.core.settings import Problem
 from argocd_image_updater.git.settings import GitStatistics
 from argocd_image_updater.kube.client import KubeExchange
+from argocd_image_updater.registry.cache_lookups import Cache, CacheLookup
 from argocd_image_updater.registry.traffic import Exchange
 from metric_samples import read_samples
 
@@ -221,9 +223,45 @@ async def test_a_registry_request_is_counted(metrics, *, method, status, failed,
     assert found[f"{ours}quota_left", frozenset({registry})] == 7
 
 
+async def test_a_limit_that_a_registry_tells_is_shown_beside_what_is_left(metrics):
+    metrics.observe_registry(Exchange("hub", "GET", 200, 0.1, quota_left=76, quota_limit=100))
+    metrics.observe_registry(Exchange("hub", "GET", 200, 0.1))
+    ours = "argocd_image_updater_registry_quota"
+    assert await value(metrics, f"{ours}_left", registry="hub") == 76
+    assert await value(metrics, f"{ours}_limit", registry="hub") == 100
+
+
+async def test_requests_for_tokens_count_for_the_registry_that_they_are_for(metrics):
+    metrics.observe_registry(Exchange("auth.example", "GET", 200, 0.1, token_of="ghcr.io"))
+    metrics.observe_registry(Exchange("auth.example", "GET", 503, 0.1, token_of="ghcr.io"))
+    metrics.observe_registry(Exchange("ghcr.io", "GET", 200, 0.1))
+    tokens = "argocd_image_updater_registry_token_requests_total"
+    assert await value(metrics, tokens, registry="ghcr.io", status="2xx") == 1
+    assert await value(metrics, tokens, registry="ghcr.io", status="5xx") == 1
+    requests = "argocd_image_updater_registry_requests_total"
+    assert await value(metrics, requests, registry="auth.example") == 2
+
+
+async def test_looks_into_a_cache_are_told_apart(metrics):
+    for is_hit in (True, True, False):
+        metrics.observe_cache(CacheLookup("ghcr.io", Cache.IMAGE, is_hit=is_hit))
+    lookups = "argocd_image_updater_registry_cache_lookups_total"
+    found = {
+        result: await value(metrics, lookups, registry="ghcr.io", cache="image", result=result)
+        for result in ("hit", "miss")
+    }
+    assert found == {"hit": 2, "miss": 1}
+
+
 async def test_registries_without_number_share_a_series(metrics):
     for number in range(MAX_REGISTRIES + 50):
-        metrics.observe_registry(Exchange(f"r{number}.example", "GET", 200, 0.1))
+        host = f"r{number}.example"
+        metrics.observe_registry(Exchange(host, "GET", 200, 0.1, 1, 2, token_of=host))
+        metrics.observe_cache(CacheLookup(host, Cache.TOKEN, is_hit=False))
+    series = Counter(name for name, labels in await read(metrics) if dict(labels).get("registry"))
+    ours = "argocd_image_updater_registry"
+    for name in ("quota_limit", "token_requests_total", "cache_lookups_total", "quota_left"):
+        assert series[f"{ours}_{name}"] == MAX_REGISTRIES + 1, name
     found = [name for name in await read(metrics) if name[0].endswith("registry_requests_total")]
     assert len(found) == MAX_REGISTRIES + 1
     requests = "argocd_image_updater_registry_requests_total"

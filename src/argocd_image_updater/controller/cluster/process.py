@@ -195,6 +195,7 @@ class Controller:
             ),
             turns=turns,
             observe=self._metrics.observe_registry,
+            observe_cache=self._metrics.observe_cache,
         )
         statuses = Statuses(
             store=self._store, writer=StatusWriter(self._client), turns=turns, reports=reports

@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from argocd_image_updater.git.settings import GitStatistics
     from argocd_image_updater.kube.secrets import ClusterSecrets
     from argocd_image_updater.kube.store import ClusterStore
+    from argocd_image_updater.registry.cache_lookups import CacheLookup
     from argocd_image_updater.registry.traffic import Exchange
 
 
@@ -74,6 +75,7 @@ class ClusterSession:
         write_applications: WritesApplications,
         turns: Turns,
         observe: Callable[[Exchange], None],
+        observe_cache: Callable[[CacheLookup], None],
     ) -> None:
         self._options = options
         self._namespaces = namespaces
@@ -89,6 +91,7 @@ class ClusterSession:
             self._engine_options(),
             secrets=self._secrets,
             observe=observe,
+            observe_cache=observe_cache,
             check_turn=turns.check,
         )
 
