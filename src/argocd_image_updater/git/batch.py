@@ -35,12 +35,15 @@ class PlannedCommit:
 class PushBatch:
     """All commits for one branch, which reach it with one push.
 
-    push_branch: empty = the base branch; otherwise it is created from base when it is not there.
+    push_branch: empty = the base branch; otherwise it is created from base when it is not there,
+    and continued when it is. replaces: the commit of the push branch that may be lost; while the
+    branch is exactly there, it is made anew from base.
     """
 
     base: BranchKey
     commits: tuple[PlannedCommit, ...]
     push_branch: str = ""
+    replaces: str = ""
 
 
 class CommitStatus(StrEnum):

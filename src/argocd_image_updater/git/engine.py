@@ -3,8 +3,9 @@
 Invariants: one question per repository, identity and cycle; a fetch only when the tip is not here;
 all commits of a batch in one push with an expected old value. A rejected push leads to a new
 computation on the new tip, so the result is always what the edits say of the branch as it is; a
-push whose answer was lost is looked up at the remote. No commit of anybody else is ever dropped,
-and an edit that finds its work done makes no commit, so repeating after a crash is harmless.
+push whose answer was lost is looked up at the remote. No commit is ever dropped but the one that a
+batch names as its own, and an edit that finds its work done makes no commit, so repeating after a
+crash is harmless.
 """
 
 from __future__ import annotations
@@ -293,7 +294,7 @@ class GitEngine:
 
 
 def _start(access: Access, batch: PushBatch) -> _Start:
-    """Return where a batch begins: the push branch if the remote has it, else the base."""
+    """Return where a batch begins: the push branch if it is there to be kept, else the base."""
     base = resolve_branch(access, batch.base.branch)
     heads = access.known_tips().heads
     if not batch.push_branch:
@@ -306,5 +307,5 @@ def _start(access: Access, batch: PushBatch) -> _Start:
         )
     branch = HEADS + short
     expected = heads.get(branch, "")
-    source = branch if expected else base
+    source = branch if expected and expected != batch.replaces else base
     return _Start(branch, heads[source], source, expected)

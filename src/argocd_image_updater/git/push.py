@@ -1,8 +1,9 @@
 """One push with an expected old value, and what the server made of it.
 
-Invariant: the new commit descends from exactly the commit that the remote is expected to have, and
-the lease makes the server compare; so no push can lose a foreign commit. A push without an answer
-is `UNKNOWN`: the caller asks the remote what became of it.
+Invariant: the new commit descends from exactly the commit that the remote is expected to have, or
+replaces one that the caller knows as its own, and the lease makes the server compare; so no push
+can lose a foreign commit. A push without an answer is `UNKNOWN`: the caller asks the remote what
+became of it.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ def written(path, content, *, key=None, message="build: write"):
     return PlannedCommit(key or path, message, lambda _facts: {path: content}, (path,))
 
 
-def batch(key, *commits, push_branch=""):
-    return PushBatch(key, commits, push_branch)
+def batch(key, *commits, push_branch="", replaces=""):
+    return PushBatch(key, commits, push_branch, replaces)
 
 
 def statuses(result):

@@ -82,6 +82,55 @@ async def test_an_existing_push_branch_is_built_on(repository, make_engine):
     assert file_at(repository, "theirs", "up") == b"t"
 
 
+async def test_a_push_branch_that_may_be_replaced_is_made_anew_from_the_base(
+    repository, make_engine
+):
+    engine = make_engine()
+    first = await engine.push(
+        batch(local_key(repository), planned("values.yaml", b"1.0", b"1.1"), push_branch="up")
+    )
+    base = commit_files(repository, {"newer": b"n"})
+    engine.begin_cycle()
+    again = batch(
+        local_key(repository),
+        planned("values.yaml", b"1.0", b"1.2"),
+        push_branch="up",
+        replaces=first.tip,
+    )
+    result = await engine.push(again)
+    assert statuses(result) == ["pushed"], errors(result)
+    assert git("-C", repository, "rev-parse", "up^").decode().strip() == base
+    assert file_at(repository, "values.yaml", "up") == b"tag: 1.2.0\n"
+
+
+async def test_a_push_branch_that_somebody_pushed_to_is_built_on_although_it_was_to_be_replaced(
+    repository, make_engine
+):
+    engine = make_engine()
+    first = await engine.push(
+        batch(local_key(repository), planned("values.yaml", b"1.0", b"1.1"), push_branch="up")
+    )
+    before = []
+
+    def push_from_outside():
+        if not before:
+            before.append(commit_files(repository, {"theirs": b"t"}, branch="up", base=first.tip))
+
+    result = await engine.push(
+        batch(
+            local_key(repository),
+            planned("values.yaml", b"1.1", b"1.2", before=push_from_outside),
+            written("other", b"ours"),
+            push_branch="up",
+            replaces=first.tip,
+        )
+    )
+    assert statuses(result) == ["pushed", "pushed"], errors(result)
+    assert git("-C", repository, "rev-parse", "up~2").decode().strip() == before[0]
+    assert file_at(repository, "theirs", "up") == b"t"
+    assert file_at(repository, "values.yaml", "up") == b"tag: 1.2.0\n"
+
+
 @pytest.mark.parametrize("name", ["-x", "a..b", "a b", "x.lock", "a~1", "@"])
 async def test_a_push_branch_that_git_forbids_is_refused_before_anything(
     repository, make_engine, name
