@@ -47,6 +47,11 @@ class BranchBatch:
     push_branch: str
     commits: tuple[CommitGroup, ...]
 
+    @property
+    def plans(self) -> tuple[ApplicationPlan, ...]:
+        """All plans, in the order of their commits."""
+        return tuple(plan for commit in self.commits for plan in commit.plans)
+
 
 def group_by_branch(plans: Sequence[ApplicationPlan], *, per: CommitPer) -> tuple[BranchBatch, ...]:
     """Return the Git batches, sorted by repository and branch; commits by Application."""

@@ -1,44 +1,24 @@
 """Write plans to branches: each batch becomes one fetch, one commit series and one push.
 
-The edit of every commit is handed to the Git engine as a function of the files at the tip, so that
-a push that lost a race is computed again on what the others left, never merged blindly.
-
 Source of the rules: docs/write-back.md.
 """
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from argocd_image_updater.core.application import Source
-from argocd_image_updater.core.batches import BranchBatch, CommitGroup, message_of
-from argocd_image_updater.core.edits.diff import unified_diff
-from argocd_image_updater.core.edits.result import EditRefused
-from argocd_image_updater.core.parameters.dispatch import TargetMismatch
 from argocd_image_updater.core.reasons import Reason
-from argocd_image_updater.core.report import CommitRecord
-from argocd_image_updater.core.targets import edit_target, pick_target, target_paths
-from argocd_image_updater.errors import (
-    BugError,
-    ConfigError,
-    ConflictError,
-    DeniedError,
-    RemoteError,
-    internal_fault,
-)
-from argocd_image_updater.git.batch import CommitStatus, PlannedCommit, PushBatch
+from argocd_image_updater.errors import internal_fault
 from argocd_image_updater.git.refs import short_branch
-from argocd_image_updater.writers.result import WriteReport, WriteResult, WriteStatus
+from argocd_image_updater.writers.commit_series import commit_series
+from argocd_image_updater.writers.result import WriteReport, WriteStatus, ended
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    from argocd_image_updater.core.facts import Failure, FileFact
-    from argocd_image_updater.core.plan import ApplicationPlan
-    from argocd_image_updater.errors import UpdaterError
-    from argocd_image_updater.git.batch import CommitResult, PushResult
+    from argocd_image_updater.core.batches import BranchBatch
+    from argocd_image_updater.git.batch import PushBatch, PushResult
 
 
 class Pusher(Protocol):
@@ -47,75 +27,6 @@ class Pusher(Protocol):
     async def push(self, batch: PushBatch) -> PushResult: ...
 
     async def preview(self, batch: PushBatch) -> PushResult: ...
-
-
-@dataclass(slots=True)
-class _GroupEdit:
-    """The edit of one commit; remembers per plan how its last run ended.
-
-    earlier: what the run before changed, if the last one found it done; a push whose answer was
-    lost may have brought it.
-    """
-
-    group: CommitGroup
-    refused: dict[int, tuple[Reason, str]] = field(default_factory=dict)
-    changed: dict[int, str] = field(default_factory=dict)
-    warnings: dict[int, str] = field(default_factory=dict)
-    earlier: dict[int, str] = field(default_factory=dict)
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        return tuple(
-            dict.fromkeys(path for plan in self.group.plans for path in target_paths(plan.intent))
-        )
-
-    def changed_by(self, result: CommitResult) -> Mapping[int, str]:
-        """Return the path by plan that the commit changed."""
-        if result.status is CommitStatus.PUSHED and not self.changed:
-            return self.earlier
-        return self.changed
-
-    def __call__(self, files: Mapping[str, FileFact | Failure]) -> Mapping[str, bytes]:
-        self.refused.clear()
-        self.earlier = self.changed or self.earlier
-        self.changed = {}
-        self.warnings.clear()
-        written: dict[str, bytes] = {}
-        for index, plan in enumerate(self.group.plans):
-            try:
-                self._edit(index, plan, files, written)
-            except (EditRefused, TargetMismatch) as refusal:
-                self.refused[index] = (refusal.reason, str(refusal))
-            except Exception as error:  # noqa: BLE001 - the other Applications are written
-                self.refused[index] = (Reason.INTERNAL_ERROR, internal_fault(error))
-        return written
-
-    def _edit(
-        self,
-        index: int,
-        plan: ApplicationPlan,
-        files: Mapping[str, FileFact | Failure],
-        written: dict[str, bytes],
-    ) -> None:
-        path, content = pick_target(plan.intent, files)
-        source = plan.intent.application.source_at(plan.intent.write_source) or Source()
-        edit = edit_target(
-            plan.intent,
-            plan.writes,
-            plan.pins,
-            source=source,
-            files={path: written.get(path, content)},
-        )
-        if not edit.changed:
-            return
-        written[path] = edit.content
-        self.changed[index] = path
-        if edit.also_changed:
-            paths = ", ".join(edit.also_changed)
-            self.warnings[index] = f"{path}: through an anchor these change too: {paths}"
-        if edit.ignored:
-            paths = ", ".join(edit.ignored)
-            self.warnings[index] = f"{path}: left alone, for they hold no single value: {paths}"
 
 
 async def write_branches(
@@ -138,12 +49,14 @@ async def _contained(
     try:
         return await _write_branch(batch, git=git, template=template, dry_run=dry_run)
     except Exception as error:  # noqa: BLE001 - what other branches were given must be reported
-        message, where = internal_fault(error), short_branch(batch.push_branch or batch.base.branch)
+        where = short_branch(batch.push_branch or batch.base.branch)
         return WriteReport(
-            results=tuple(
-                WriteResult(plan, WriteStatus.FAILED, where, message, Reason.INTERNAL_ERROR)
-                for commit in batch.commits
-                for plan in commit.plans
+            results=ended(
+                batch.plans,
+                WriteStatus.FAILED,
+                where=where,
+                reason=Reason.INTERNAL_ERROR,
+                message=internal_fault(error),
             )
         )
 
@@ -151,92 +64,7 @@ async def _contained(
 async def _write_branch(
     batch: BranchBatch, *, git: Pusher, template: str, dry_run: bool
 ) -> WriteReport:
-    edits = [_GroupEdit(group) for group in batch.commits]
-    planned = tuple(
-        PlannedCommit(
-            key=index,
-            message=message_of(edit.group.plans, template=template),
-            edit=edit,
-            paths=edit.paths,
-        )
-        for index, edit in enumerate(edits)
-    )
-    push = PushBatch(base=batch.base, commits=planned, push_branch=batch.push_branch)
+    series = commit_series(batch, template=template)
+    push = series.push_batch()
     outcome = await (git.preview(push) if dry_run else git.push(push))
-    branch = short_branch(outcome.branch or batch.push_branch or batch.base.branch)
-    results: list[WriteResult] = []
-    commits: list[CommitRecord] = []
-    for edit, commit, result in zip(edits, planned, outcome.results, strict=True):
-        results += _results(edit, result, branch=branch, dry_run=dry_run)
-        if result.status in {CommitStatus.PUSHED, CommitStatus.PLANNED}:
-            commits.append(_record(batch, edit, commit, result=result, branch=branch))
-    return WriteReport(results=tuple(results), commits=tuple(commits))
-
-
-def _results(
-    edit: _GroupEdit, result: CommitResult, *, branch: str, dry_run: bool
-) -> list[WriteResult]:
-    """Say for every plan of a commit how it ended."""
-    found: list[WriteResult] = []
-    changed = edit.changed_by(result)
-    for index, plan in enumerate(edit.group.plans):
-        path = changed.get(index, "")
-        where = f"{path or plan.intent.write_back.target_path} on {branch}"
-        if index in edit.refused:
-            reason, message = edit.refused[index]
-            found.append(WriteResult(plan, WriteStatus.FAILED, where, message, reason))
-        elif result.error is not None:
-            reason = reason_of(result.error)
-            found.append(WriteResult(plan, WriteStatus.FAILED, where, str(result.error), reason))
-        elif not path:
-            message = f"{where} already asks for it"
-            found.append(WriteResult(plan, WriteStatus.UNCHANGED, where, message))
-        else:
-            status = WriteStatus.WOULD_WRITE if dry_run else WriteStatus.WRITTEN
-            warnings = (edit.warnings[index],) if index in edit.warnings else ()
-            found.append(WriteResult(plan, status, where, warnings=warnings))
-    return found
-
-
-def reason_of(error: UpdaterError) -> Reason:
-    """Return the reason code of a write that failed."""
-    reason = getattr(error, "reason", None)
-    if isinstance(reason, Reason):
-        return reason
-    for family, found in _REASONS.items():
-        if isinstance(error, family):
-            return found
-    return Reason.WRITE_FAILED
-
-
-_REASONS: dict[type[UpdaterError], Reason] = {
-    DeniedError: Reason.GIT_AUTH_FAILED,
-    ConflictError: Reason.PUSH_REJECTED,
-    RemoteError: Reason.GIT_UNREACHABLE,
-    ConfigError: Reason.SETTINGS_INVALID,
-    BugError: Reason.INTERNAL_ERROR,
-}
-
-
-def _record(
-    batch: BranchBatch,
-    edit: _GroupEdit,
-    commit: PlannedCommit,
-    *,
-    result: CommitResult,
-    branch: str,
-) -> CommitRecord:
-    changed = edit.changed_by(result)
-    plans = [plan for index, plan in enumerate(edit.group.plans) if index in changed]
-    files = sorted(result.files, key=lambda change: change.path)
-    return CommitRecord(
-        repository=batch.base.repository,
-        branch=branch,
-        message=commit.message,
-        applications=tuple(plan.intent.application.key for plan in plans),
-        files=tuple(change.path for change in files),
-        diff="".join(
-            unified_diff(change.before, change.after, file=change.path) for change in files
-        ),
-        commit=result.commit if result.status is CommitStatus.PUSHED else "",
-    )
+    return series.report(outcome, dry_run=dry_run)

@@ -7,6 +7,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from argocd_image_updater.core.plan import ApplicationPlan
     from argocd_image_updater.core.reasons import Reason
     from argocd_image_updater.core.report import CommitRecord, PatchRecord
@@ -18,6 +20,7 @@ class WriteStatus(StrEnum):
     WRITTEN = "written"
     WOULD_WRITE = "would-write"
     UNCHANGED = "unchanged"
+    HELD = "held"  # nothing is written, for a reason that is no fault
     FAILED = "failed"
 
 
@@ -25,7 +28,7 @@ class WriteStatus(StrEnum):
 class WriteResult:
     """The end of one Application's write.
 
-    where: file, branch or object, for people. reason: only for FAILED.
+    where: file, branch or object, for people. reason: only for HELD and FAILED.
     """
 
     plan: ApplicationPlan
@@ -43,3 +46,15 @@ class WriteReport:
     results: tuple[WriteResult, ...] = ()
     commits: tuple[CommitRecord, ...] = ()
     patches: tuple[PatchRecord, ...] = ()
+
+
+def ended(
+    plans: Iterable[ApplicationPlan],
+    status: WriteStatus,
+    *,
+    where: str,
+    reason: Reason,
+    message: str,
+) -> tuple[WriteResult, ...]:
+    """Return one and the same end for several Applications."""
+    return tuple(WriteResult(plan, status, where, message, reason) for plan in plans)
