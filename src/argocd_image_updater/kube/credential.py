@@ -17,7 +17,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 from argocd_image_updater.errors import ConfigError
-from argocd_image_updater.kube.certificate_pair import load_pair
+from argocd_image_updater.kube.certificate_pair import load_client
 from argocd_image_updater.kube.exec_plugin import run_plugin
 from argocd_image_updater.kube.files import read_text
 from argocd_image_updater.net.timing import REAL_TIME, Timing
@@ -116,7 +116,7 @@ class _Certificate:
         pem = read_text(user.certificate_file) if user.certificate_file else user.certificate_pem
         key = read_text(user.key_file) if user.key_file else user.key_pem
         if (pem, key) != (self._last.certificate_pem, self._last.key_pem):
-            load_pair(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), pem, key, about="the API server")
+            load_client(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), pem, key, about="the API server")
         return Credential(certificate_pem=pem, key_pem=key)
 
 

@@ -2,22 +2,22 @@
 
 Promises: 1. redirects are not followed, for they would carry the credential elsewhere; 2. nothing
 comes from the real environment; 3. connecting and silence have deadlines; 4. every fault is an
-error of the house that names the request and no secret. Only this module knows aiohttp.
+error of the house that names the request and no secret. In this room only this module
+knows aiohttp.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from argocd_image_updater import __version__
-from argocd_image_updater.errors import ConfigError, RemoteError, shorten
-from argocd_image_updater.kube.certificate_pair import load_pair
+from argocd_image_updater.errors import ConfigError, RemoteError
+from argocd_image_updater.kube.certificate_pair import load_client
+from argocd_image_updater.net.faults import connection_fault
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -27,10 +27,8 @@ if TYPE_CHECKING:
     from argocd_image_updater.kube.access import Cluster, Impersonation
     from argocd_image_updater.kube.credential import Credential
 
-USER_AGENT = f"argocd-image-updater/{__version__}"
 CONNECT_S = 10.0  # with the TLS handshake
 IDLE_CONNECTION_S = 60.0
-MAX_HEADER_BYTES = 32_768
 
 
 class Silence(RemoteError):
@@ -79,7 +77,7 @@ class Transport:
         parts = urlsplit(cluster.server)
         found = cluster.proxy_url or proxy_for(parts.scheme, parts.hostname or "", parts.port)
         self._proxy = found or None
-        self._headers = (("User-Agent", USER_AGENT), ("Accept", "application/json"), *headers)
+        self._headers = (("Accept", "application/json"), *headers)
         self._session: aiohttp.ClientSession | None = None
         self._tls: tuple[str, ssl.SSLContext] | None = None
 
@@ -122,8 +120,10 @@ class Transport:
                 f"{request.about}: the certificate of {self._cluster.server} is refused; "
                 "correct certificate-authority or tls-server-name in the kubeconfig"
             ) from None
+        except aiohttp.ClientResponseError:  # its text repeats what was asked
+            raise RemoteError(f"{request.about}: the answer is no readable HTTP") from None
         except (aiohttp.ClientError, OSError) as error:
-            raise RemoteError(f"{request.about}: {_why(error)}") from None
+            raise RemoteError(f"{request.about}: {connection_fault(error)}") from None
 
     async def close(self) -> None:
         """End all connections."""
@@ -135,16 +135,11 @@ class Transport:
         if self._session is None:
             import aiohttp  # noqa: PLC0415 - as above
 
-            from argocd_image_updater.net.answering import Answer  # noqa: PLC0415 - as above
+            from argocd_image_updater.net.session import open_session  # noqa: PLC0415 - as above
 
-            self._session = aiohttp.ClientSession(
-                response_class=Answer,
-                # Watches stay open, so the pool has no limit; the client bounds its requests.
-                connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_CONNECTION_S),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                max_field_size=MAX_HEADER_BYTES,
-                trust_env=False,
-            )
+            # Watches stay open, so the pool has no limit; the client bounds its requests.
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE_CONNECTION_S)
+            self._session = open_session(connector, headers={}, decompress=True)
         return self._session
 
     async def _tls_of(self, credential: Credential) -> ssl.SSLContext:
@@ -185,13 +180,5 @@ def tls_context(cluster: Cluster, certificate_pem: str, key_pem: str) -> ssl.SSL
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     if certificate_pem:
-        load_pair(context, certificate_pem, key_pem, about=cluster.server)
+        load_client(context, certificate_pem, key_pem, about=cluster.server)
     return context
-
-
-def _why(error: Exception) -> str:
-    text = str(getattr(error, "strerror", "") or "")
-    number = getattr(error, "errno", None)
-    if number and text.startswith("Connect call failed"):  # asyncio says where, but not why
-        text = os.strerror(number)
-    return shorten(text) or type(error).__name__

@@ -2,16 +2,17 @@
 
 A context is made once per combination of settings. The minimum version and the ciphers are the
 platform's. Text around PEM blocks is allowed, and a broken block beside a good one is ignored. A
-client certificate is kept as text: OpenSSL reads only files, so it gets one that exists in memory.
+client certificate is kept as text.
 """
 
 from __future__ import annotations
 
-import os
 import re
 import ssl
 from dataclasses import dataclass, field
 from functools import lru_cache
+
+from argocd_image_updater.net.certificate_pair import load_pair
 
 MAX_CONTEXTS = 256  # one per distinct certificate bundle of the configuration
 
@@ -62,16 +63,7 @@ def check_client(certificate: ClientCertificate) -> None:
 
 
 def _add_client(context: ssl.SSLContext, client: ClientCertificate) -> None:
-    descriptor = os.memfd_create("client-certificate")
-    try:
-        with os.fdopen(descriptor, "wb", closefd=False) as file:
-            file.write(f"{client.certificate_pem}\n{client.key_pem}\n".encode())
-        # without a password OpenSSL would ask on the terminal for that of an encrypted key
-        context.load_cert_chain(f"/proc/self/fd/{descriptor}", password=b"")
-    except (ssl.SSLError, OSError) as error:
-        raise ValueError("certificate and key do not fit, or are no unencrypted PEM") from error
-    finally:
-        os.close(descriptor)
+    load_pair(context, f"{client.certificate_pem}\n{client.key_pem}\n".encode())
 
 
 def _add_roots(context: ssl.SSLContext, pem: str) -> None:

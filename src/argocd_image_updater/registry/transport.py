@@ -4,22 +4,21 @@ Promises: 1. nothing is sent but what the `Request` says: no cookies, no netrc, 
 a URL; 2. redirects are answers like others, followed elsewhere; 3. connecting, waiting for headers
 and the whole exchange have deadlines, the body has a size limit; 4. every fault is a
 `TransportError` that says whether trying again can help, and holds no secret; 5. addresses of
-`addresses.py` are not asked, whatever name or redirect leads there. Only this module and
-`guarded_resolver.py` know aiohttp; it is imported when the first request is sent.
+`addresses.py` are not asked, whatever name or redirect leads there. In this room only this module
+and `guarded_resolver.py` know aiohttp; it is imported when the first request is sent.
 """
 
 from __future__ import annotations
 
-import os
 import re
 from base64 import b64decode, b64encode
 from dataclasses import dataclass, field
-from importlib import metadata
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, urlencode, urlsplit
 
 from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.errors import RemoteError, shorten
+from argocd_image_updater.net.faults import connection_fault
 from argocd_image_updater.registry.addresses import is_forbidden_host
 from argocd_image_updater.registry.bodies import BodyError, read_body
 from argocd_image_updater.registry.endpoint import DIRECT_PROXY
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from argocd_image_updater.registry.pulls import PullAccount
 
 MAX_ERROR_BODY_BYTES = 65_536  # an error text is read only to explain
-MAX_HEADER_BYTES = 32_768  # one header line; long Link and Location headers are legitimate
 MIN_SECRET_BYTES = 4  # shorter ones would only blot out words
 SECRET_FIELDS = frozenset(("access_token", "refresh_token"))  # of a form (RFC 6749)
 IDLE_CONNECTION_S = 90.0
@@ -184,7 +182,7 @@ class Transport:
             why = "the answer is no readable HTTP, or its headers are too large"
             raise TransportError(_about(request, why)) from error
         except (aiohttp.ClientError, OSError) as error:
-            raise TransportError(_about(request, _fault(error))) from error
+            raise TransportError(_about(request, connection_fault(error))) from error
 
     async def aclose(self) -> None:
         """Close all connections; the next request opens the pool again."""
@@ -238,24 +236,18 @@ class Transport:
         if session is None or session.closed:
             import aiohttp  # noqa: PLC0415 - see exchange
 
-            from argocd_image_updater.net.answering import Answer  # noqa: PLC0415 - the same
+            from argocd_image_updater.net.session import open_session  # noqa: PLC0415 - the same
             from argocd_image_updater.registry.guarded_resolver import (  # noqa: PLC0415 - the same
                 GuardedResolver,
             )
 
-            session = self._sessions[guarded] = aiohttp.ClientSession(
-                response_class=Answer,
-                connector=aiohttp.TCPConnector(
-                    limit=MAX_OPEN_CONNECTIONS,
-                    keepalive_timeout=IDLE_CONNECTION_S,
-                    resolver=GuardedResolver() if guarded else aiohttp.ThreadedResolver(),
-                ),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,
-                trust_env=False,
-                max_line_size=MAX_HEADER_BYTES,
-                max_field_size=MAX_HEADER_BYTES,
-                headers={"User-Agent": user_agent(), "Accept-Encoding": "gzip"},
+            connector = aiohttp.TCPConnector(
+                limit=MAX_OPEN_CONNECTIONS,
+                keepalive_timeout=IDLE_CONNECTION_S,
+                resolver=GuardedResolver() if guarded else aiohttp.ThreadedResolver(),
+            )
+            session = self._sessions[guarded] = open_session(
+                connector, headers={"Accept-Encoding": "gzip"}, decompress=False
             )
         return session
 
@@ -267,14 +259,6 @@ class Transport:
             sock_connect=self._deadlines.connect_s,
             sock_read=request.route.timeout_s or self._deadlines.silence_s,
         )
-
-
-def user_agent() -> str:
-    """Return product and version as they are sent to registries."""
-    try:
-        return f"argocd-image-updater/{metadata.version('argocd-image-updater')}"
-    except metadata.PackageNotFoundError:
-        return "argocd-image-updater"
 
 
 def safe_url(url: str) -> str:
@@ -339,13 +323,3 @@ def _forbidden(request: Request) -> TransportError:
 
 def _about(request: Request, why: str) -> str:
     return f"{request.method} {safe_url(request.url)}: {why}"
-
-
-def _fault(error: Exception) -> str:
-    """Name a connection fault; the library's texts may hold addresses but never our headers."""
-    cause = getattr(error, "os_error", None) or error
-    text = getattr(cause, "strerror", "") or str(cause) or type(cause).__name__
-    number = getattr(cause, "errno", None)
-    if number and text.startswith("Connect call failed"):  # asyncio says where, but not why
-        text = os.strerror(number)
-    return shorten(text)

@@ -6,15 +6,9 @@ ECDSA P-256 (RFC 5480), valid for a year, kept in memory: a new process has a ne
 from __future__ import annotations
 
 import datetime as dt
-import os
 import ssl
-import tempfile
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from argocd_image_updater.net.certificate_pair import load_pair
 
 LIFE = dt.timedelta(days=365)
 _CLOCK_SKEW = dt.timedelta(hours=1)
@@ -28,8 +22,7 @@ def self_signed_context(hostname: str) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     # Without renegotiation nobody makes the server compute for nothing.
     context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
-    with _file_of(_make_pair(hostname)) as path:
-        context.load_cert_chain(path)
+    load_pair(context, _make_pair(hostname))
     return context
 
 
@@ -69,19 +62,3 @@ def _make_pair(hostname: str) -> bytes:
 
 def _is_host_name(text: str) -> bool:
     return text.isascii() and text != _LOCALHOST and 0 < len(text) <= _MAX_COMMON_NAME
-
-
-@contextmanager
-def _file_of(content: bytes) -> Iterator[str]:
-    """Give OpenSSL a file, which is all it takes: in memory, else a private one, gone at once."""
-    if hasattr(os, "memfd_create") and Path("/proc/self/fd").is_dir():
-        descriptor = os.memfd_create("tls", os.MFD_CLOEXEC)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            yield f"/proc/self/fd/{descriptor}"
-        return
-    with tempfile.NamedTemporaryFile(suffix=".pem") as file:
-        file.write(content)
-        file.flush()
-        yield file.name

@@ -5,13 +5,13 @@ import asyncio
 import pytest
 
 from argocd_image_updater.core.facts import FailureKind
+from argocd_image_updater.net.session import MAX_HEADER_BYTES
 from argocd_image_updater.registry import client as client_module
 from argocd_image_updater.registry.network import RegistryNetwork
 from argocd_image_updater.registry.redirects import follow_redirects
 from argocd_image_updater.registry.tls import ClientCertificate, TlsSettings
 from argocd_image_updater.registry.transport import (
     MAX_ERROR_BODY_BYTES,
-    MAX_HEADER_BYTES,
     Deadlines,
     Request,
     Response,

@@ -7,6 +7,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from argocd_image_updater.net import certificate_pair
 from argocd_image_updater.web import certificates
 from argocd_image_updater.web.certificates import _make_pair, self_signed_context
 
@@ -42,9 +43,9 @@ def test_old_versions_of_tls_are_refused():
 
 @pytest.mark.parametrize("has_memory_files", [True, False])
 def test_the_key_leaves_no_file_behind(monkeypatch, tmp_path, has_memory_files):
-    monkeypatch.setattr(certificates.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(certificate_pair.tempfile, "tempdir", str(tmp_path))
     if not has_memory_files:
-        monkeypatch.delattr(certificates.os, "memfd_create")
+        monkeypatch.delattr(certificate_pair.os, "memfd_create")
     self_signed_context("pod-7")
     assert list(tmp_path.iterdir()) == []
 
