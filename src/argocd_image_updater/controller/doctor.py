@@ -47,7 +47,7 @@ from argocd_image_updater.registry.credentials.docker_files import DockerConfigF
 from argocd_image_updater.registry.credentials.sources import Chain, list_sources
 from argocd_image_updater.registry.endpoint import ANONYMOUS
 from argocd_image_updater.registry.engine import CycleCredentials
-from argocd_image_updater.registry.proxies import read_proxies
+from argocd_image_updater.net.proxies import read_proxies
 from argocd_image_updater.registry.retry import RetryPolicy
 from argocd_image_updater.registry.traffic import Traffic
 from argocd_image_updater.registry.transport import Request, Response, Transport

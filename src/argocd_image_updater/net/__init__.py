@@ -1,1 +1,1 @@
-"""What the clients of all servers share: the clock and its waits, and how a request ends."""
+"""What the clients of all servers share: the clock, how a request ends, where it may go and how."""

@@ -14,7 +14,7 @@ from argocd_image_updater.registry.cache_lookups import CacheLookup, unheard
 from argocd_image_updater.registry.client import RegistryClient
 from argocd_image_updater.registry.limits import DEFAULT_CONNECTIONS
 from argocd_image_updater.registry.page_memory import PageMemory
-from argocd_image_updater.registry.proxies import read_proxies
+from argocd_image_updater.net.proxies import read_proxies
 from argocd_image_updater.registry.retry import POLICY, RetryPolicy
 from argocd_image_updater.registry.traffic import Exchange, Traffic
 from argocd_image_updater.registry.transport import DEADLINES, Deadlines, Transport

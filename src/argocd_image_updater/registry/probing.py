@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from argocd_image_updater.errors import shorten
-from argocd_image_updater.registry.addresses import is_forbidden_address, is_forbidden_host
+from argocd_image_updater.net.addresses import is_forbidden_address, is_forbidden_host
 from argocd_image_updater.registry.api import DEFAULT_PORTS, Api
 from argocd_image_updater.registry.endpoint import DIRECT_PROXY
 from argocd_image_updater.registry.peer_certificates import PeerCertificate, read_shown
@@ -31,7 +31,7 @@ from argocd_image_updater.registry.tls import TlsSettings, tls_context
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from argocd_image_updater.registry.proxies import ProxyRules
+    from argocd_image_updater.net.proxies import ProxyRules
 
 STEP_S = 10.0  # of each step; real requests have as long for connecting
 MAX_ADDRESSES = 8  # of one name that are tried

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 
-from argocd_image_updater.registry.proxies import is_loopback
+from argocd_image_updater.net.proxies import is_loopback
 
 _COUNTRY = 2  # letters of a country's top-level domain
 _SHORT = 3  # letters up to which a label below it is taken for a part of the suffix

@@ -19,10 +19,10 @@ from urllib.parse import quote, urlencode, urlsplit
 from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.errors import RemoteError, shorten
 from argocd_image_updater.net.faults import connection_fault
-from argocd_image_updater.registry.addresses import is_forbidden_host
+from argocd_image_updater.net.addresses import is_forbidden_host
 from argocd_image_updater.registry.bodies import BodyError, read_body
 from argocd_image_updater.registry.endpoint import DIRECT_PROXY
-from argocd_image_updater.registry.proxies import DIRECT, ProxyRules
+from argocd_image_updater.net.proxies import DIRECT, ProxyRules
 from argocd_image_updater.registry.tls import VERIFIED, TlsSettings, tls_context
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class Transport:
         """
         import aiohttp  # noqa: PLC0415 - costs 300 ms, paid only by who sends a request
 
-        from argocd_image_updater.registry.guarded_resolver import (  # noqa: PLC0415 - the same
+        from argocd_image_updater.net.guarded_resolver import (  # noqa: PLC0415 - the same
             ForbiddenAddressError,
         )
 
@@ -237,7 +237,7 @@ class Transport:
             import aiohttp  # noqa: PLC0415 - see exchange
 
             from argocd_image_updater.net.session import open_session  # noqa: PLC0415 - the same
-            from argocd_image_updater.registry.guarded_resolver import (  # noqa: PLC0415 - the same
+            from argocd_image_updater.net.guarded_resolver import (  # noqa: PLC0415 - the same
                 GuardedResolver,
             )
 

@@ -28,7 +28,7 @@ from argocd_image_updater.registry.api import parse_api
 from argocd_image_updater.registry.endpoint import Endpoint
 from argocd_image_updater.registry.endpoint_loading import load_table
 from argocd_image_updater.registry.probing import Fault, FaultKind, way_to
-from argocd_image_updater.registry.proxies import DIRECT
+from argocd_image_updater.net.proxies import DIRECT
 from argocd_image_updater.registry.quotas import Quota
 
 CONF = """

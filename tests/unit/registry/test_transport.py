@@ -5,7 +5,7 @@ import pytest
 from yarl import URL
 
 from argocd_image_updater.core.facts import FailureKind
-from argocd_image_updater.registry.proxies import read_proxies
+from argocd_image_updater.net.proxies import read_proxies
 from argocd_image_updater.registry.redirects import follow_redirects
 from argocd_image_updater.registry.tls import TlsSettings, tls_context
 from argocd_image_updater.registry.transport import (

@@ -39,7 +39,7 @@ from argocd_image_updater.kube.shards.reports import RECENT_S, ShardReports
 from argocd_image_updater.kube.status import StatusWriter
 from argocd_image_updater.kube.store import ClusterStore
 from argocd_image_updater.kube.tasks import end_tasks
-from argocd_image_updater.registry.proxies import read_proxies
+from argocd_image_updater.net.proxies import read_proxies
 from argocd_image_updater.state.directory import check_state_directory
 from argocd_image_updater.web.readiness import Readiness
 from argocd_image_updater.writers.applications import ApplicationWriter

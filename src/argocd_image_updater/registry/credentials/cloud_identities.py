@@ -36,7 +36,7 @@ from argocd_image_updater.registry.credentials.reference import (
     CredentialReference,
 )
 from argocd_image_updater.registry.endpoint import Credentials
-from argocd_image_updater.registry.proxies import is_loopback
+from argocd_image_updater.net.proxies import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

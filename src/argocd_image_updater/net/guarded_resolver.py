@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from aiohttp.abc import AbstractResolver
 from aiohttp.resolver import ThreadedResolver
 
-from argocd_image_updater.registry.addresses import is_forbidden_address
+from argocd_image_updater.net.addresses import is_forbidden_address
 
 if TYPE_CHECKING:
     from aiohttp.abc import ResolveResult

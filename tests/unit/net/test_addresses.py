@@ -2,7 +2,7 @@
 
 import pytest
 
-from argocd_image_updater.registry.addresses import is_forbidden_host
+from argocd_image_updater.net.addresses import is_forbidden_host
 from argocd_image_updater.registry.same_site import is_same_site
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from argocd_image_updater.registry.proxies import is_loopback, read_proxies
+from argocd_image_updater.net.proxies import is_loopback, read_proxies
 
 ENVIRONMENT = {"HTTPS_PROXY": "http://proxy:3128", "HTTP_PROXY": "plain:80"}
 
