@@ -30,6 +30,7 @@ from argocd_image_updater.controller.doctor_images import ImageReader, pick_tags
 from argocd_image_updater.controller.looking_up import SecretsOnDemand
 from argocd_image_updater.core.facts import Failure, FailureKind, RepositoryKey, TagList
 from argocd_image_updater.errors import ConfigError
+from argocd_image_updater.net.proxies import read_proxies
 from argocd_image_updater.registry import probing
 from argocd_image_updater.registry.answer_notes import NotingExchanger
 from argocd_image_updater.registry.answers import UNAUTHORIZED, read_failure
@@ -47,7 +48,6 @@ from argocd_image_updater.registry.credentials.docker_files import DockerConfigF
 from argocd_image_updater.registry.credentials.sources import Chain, list_sources
 from argocd_image_updater.registry.endpoint import ANONYMOUS
 from argocd_image_updater.registry.engine import CycleCredentials
-from argocd_image_updater.net.proxies import read_proxies
 from argocd_image_updater.registry.retry import RetryPolicy
 from argocd_image_updater.registry.traffic import Traffic
 from argocd_image_updater.registry.transport import Request, Response, Transport

@@ -18,11 +18,11 @@ from urllib.parse import quote, urlencode, urlsplit
 
 from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.errors import RemoteError, shorten
-from argocd_image_updater.net.faults import connection_fault
 from argocd_image_updater.net.addresses import is_forbidden_host
+from argocd_image_updater.net.faults import connection_fault
+from argocd_image_updater.net.proxies import DIRECT, ProxyRules
 from argocd_image_updater.registry.bodies import BodyError, read_body
 from argocd_image_updater.registry.endpoint import DIRECT_PROXY
-from argocd_image_updater.net.proxies import DIRECT, ProxyRules
 from argocd_image_updater.registry.tls import VERIFIED, TlsSettings, tls_context
 
 if TYPE_CHECKING:
@@ -236,10 +236,10 @@ class Transport:
         if session is None or session.closed:
             import aiohttp  # noqa: PLC0415 - see exchange
 
-            from argocd_image_updater.net.session import open_session  # noqa: PLC0415 - the same
             from argocd_image_updater.net.guarded_resolver import (  # noqa: PLC0415 - the same
                 GuardedResolver,
             )
+            from argocd_image_updater.net.session import open_session  # noqa: PLC0415 - the same
 
             connector = aiohttp.TCPConnector(
                 limit=MAX_OPEN_CONNECTIONS,

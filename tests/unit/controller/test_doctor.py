@@ -24,11 +24,11 @@ from argocd_image_updater.controller.looking_up import LookUp
 from argocd_image_updater.core.facts import Failure, FailureKind, TagList
 from argocd_image_updater.core.reference import parse_image
 from argocd_image_updater.core.settings import ImageSettings
+from argocd_image_updater.net.proxies import DIRECT
 from argocd_image_updater.registry.api import parse_api
 from argocd_image_updater.registry.endpoint import Endpoint
 from argocd_image_updater.registry.endpoint_loading import load_table
 from argocd_image_updater.registry.probing import Fault, FaultKind, way_to
-from argocd_image_updater.net.proxies import DIRECT
 from argocd_image_updater.registry.quotas import Quota
 
 CONF = """

@@ -5,11 +5,11 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from argocd_image_updater.net.proxies import DIRECT, ProxyRules
 from argocd_image_updater.registry import probing
 from argocd_image_updater.registry.api import parse_api
 from argocd_image_updater.registry.endpoint import Endpoint, EndpointExtras
 from argocd_image_updater.registry.probing import Fault, FaultKind, Hop, resolve, way_to
-from argocd_image_updater.net.proxies import DIRECT, ProxyRules
 
 THROUGH = ProxyRules(https="http://me:s%40cret@proxy.test:3128", exceptions=("inside.test",))
 

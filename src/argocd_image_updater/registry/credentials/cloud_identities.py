@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.facts import Failure
+from argocd_image_updater.net.proxies import is_loopback
 from argocd_image_updater.registry.api import Api, parse_api
 from argocd_image_updater.registry.credentials import aws, azure, gcp
 from argocd_image_updater.registry.credentials.cloud_login import (
@@ -36,7 +37,6 @@ from argocd_image_updater.registry.credentials.reference import (
     CredentialReference,
 )
 from argocd_image_updater.registry.endpoint import Credentials
-from argocd_image_updater.net.proxies import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
