@@ -59,4 +59,6 @@ def test_every_setting_tells_where_it_came_from(case):
             "verify_every_key",
             "verify_annotations",
             "downgrade",
+            "minimum_age",
+            "minimum_age_from",
         }

@@ -131,7 +131,7 @@ class _Result:
             _LOG.info("latest image according to constraint is %s", reference, extra=fields)
             return exit_codes.OK
         why = {**fields, "reason": found.reason.value}
-        if OUTCOME_OF[found.reason] is Outcome.SKIPPED:
+        if OUTCOME_OF[found.reason] in {Outcome.SKIPPED, Outcome.HELD}:
             _LOG.info("%s", found.message, extra=why)
             _LOG.info("no newer version of image found", extra=fields)
             return exit_codes.OK

@@ -77,6 +77,18 @@ LOOK_UP_FLAGS: tuple[Flag, ...] = (
         default_note="that of this machine",
     ),
     _flag(
+        "minimum-age",
+        "How old a tag must be to be chosen, such as 3d, 72h or 1d12h. Nothing was seen before, so "
+        "an age is known only by --minimum-age-from created.",
+        metavar="AGE",
+    ),
+    _flag(
+        "minimum-age-from",
+        "From when the age counts: seen, by this command, or created, as the image says.",
+        default="seen",
+        metavar="WHAT",
+    ),
+    _flag(
         "registries-conf-path",
         "Registries configuration; it must be there. Empty: as if not given.",
         metavar="FILE",

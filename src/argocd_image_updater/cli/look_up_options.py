@@ -20,11 +20,12 @@ from argocd_image_updater.cli.credential_options import (
 from argocd_image_updater.cli.flag import TEST
 from argocd_image_updater.cli.options import resolve
 from argocd_image_updater.cli.places import default_platform
+from argocd_image_updater.core.ages import parse_age
 from argocd_image_updater.core.filters import parse_allow_tags, parse_ignore_tags
 from argocd_image_updater.core.platforms import EVERY_PLATFORM
 from argocd_image_updater.core.reference import ImageTag, parse_image
 from argocd_image_updater.core.resource_schema import ALIAS_PATTERN
-from argocd_image_updater.core.settings import ImageSettings, Strategy
+from argocd_image_updater.core.settings import AgeFrom, ImageSettings, Strategy
 from argocd_image_updater.core.strategy import parse_strategy
 from argocd_image_updater.errors import ConfigError
 from argocd_image_updater.registry.credentials.reference import parse_credential_reference
@@ -88,6 +89,8 @@ def read_look_up_options(
         allow_tags=value["allow-tags"],
         ignore_tags=tuple(value["ignore-tags"]),
         platforms=platforms,
+        minimum_age_ns=_minimum_age(value["minimum-age"]),
+        minimum_age_from=_minimum_age_from(value["minimum-age-from"]),
     )
     warnings = (warning, *platform_warnings, *_doubts(wanted))
     return LookUpOptions(
@@ -106,6 +109,21 @@ def read_look_up_options(
         environment=environ,
         warnings=tuple(text for text in warnings if text),
     )
+
+
+def _minimum_age(text: str) -> int:
+    try:
+        return parse_age(text) if text else 0
+    except ValueError as error:
+        raise ConfigError(f'--minimum-age: "{text}" {error}') from None
+
+
+def _minimum_age_from(text: str) -> AgeFrom:
+    try:
+        return AgeFrom(text)
+    except ValueError:
+        known = " or ".join(AgeFrom)
+        raise ConfigError(f'--minimum-age-from: "{text}" must be {known}') from None
 
 
 def parse_image_argument(text: str) -> ImageReference:

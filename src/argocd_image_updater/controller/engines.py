@@ -24,6 +24,7 @@ from argocd_image_updater.registry.engine import RegistryEngine
 from argocd_image_updater.registry.network import RegistryNetwork
 from argocd_image_updater.state.directory import StateDirectory
 from argocd_image_updater.state.facts import FactStore
+from argocd_image_updater.state.sightings import SightingStore
 from argocd_image_updater.state.writes import WriteHistory
 
 if TYPE_CHECKING:
@@ -111,6 +112,10 @@ class Engines:
                 WriteHistory.open, options.state_dir / "writes.db"
             )
             opened.push_async_callback(asyncio.to_thread, self.history.close)
+            self._seen = await asyncio.to_thread(
+                SightingStore.open, options.state_dir / "sightings.db"
+            )
+            opened.push_async_callback(asyncio.to_thread, self._close_seen)
             network = RegistryNetwork(
                 environment=options.environment,
                 observe=self._count,
@@ -165,6 +170,7 @@ class Engines:
             ),
             store=self.store,
             unix=time.time,
+            sightings=self._seen,
         )
 
     def _git_engine(self) -> GitEngine:
@@ -184,6 +190,14 @@ class Engines:
             controller_namespace=options.argocd_namespace,
             check_turn=self._check_turn,
         )
+
+    def troubles(self) -> tuple[str, ...]:
+        """Return what was not kept since the last call, and why."""
+        return tuple(filter(None, (self.store.take_trouble(), self._seen.take_trouble())))
+
+    def _close_seen(self) -> None:
+        self._seen.prune()
+        self._seen.close()
 
     def _close_store(self) -> None:
         self.store.prune()

@@ -1,7 +1,7 @@
 """Gather facts until every Application has its plan.
 
 The plans say which questions are open; all open questions of all Applications are asked together,
-each once; then the plans are made again. Rounds are bounded: a plan asks for lists, then metadata,
+each once; then the plans are made again. Rounds are bounded: a plan asks for lists, metadata, ages,
 then at most the current tag, the signatures and the target, so more rounds than that are a fault of
 ours. Such a fault, like every exception that nobody foresaw, ends the Application it happened to,
 not the cycle.
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     )
     from argocd_image_updater.core.settings import ApplicationIntent
 
-ROUNDS = 12
+ROUNDS = 16
 # Plans are pure computation: the event loop gets its turn after this many.
 PLANS_PER_TURN = 50
 

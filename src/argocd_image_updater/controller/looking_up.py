@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.controller.cycle import Progress
-from argocd_image_updater.core.choice import Choice, NoChoice, Pending, choose
+from argocd_image_updater.core.choice import Choice, NoChoice, Pending, choose, settle_age
 from argocd_image_updater.core.facts import FileQuestion, TagList, VerificationQuestion
 from argocd_image_updater.core.settings import Problem
 from argocd_image_updater.errors import BugError
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from argocd_image_updater.core.application import ObjectKey
-    from argocd_image_updater.core.facts import Answer, Question
+    from argocd_image_updater.core.facts import Answer, Question, RepositoryKey
     from argocd_image_updater.core.settings import ImageSettings
     from argocd_image_updater.registry.credentials.clouds import Cloud
     from argocd_image_updater.registry.endpoint import Endpoint
     from argocd_image_updater.registry.endpoints import EndpointTable
 
-ROUNDS = 12  # list, images, the chosen one afresh, and again where tags moved meanwhile
+ROUNDS = 16  # list, images, ages, the chosen one afresh, and again where tags moved meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,10 +151,9 @@ async def _choose(
     if isinstance(repository, Problem):
         return NoChoice(repository.reason, repository.message)
     facts: dict[Question, Answer] = {}
+    now_ns = time.time_ns()
     for _ in range(ROUNDS):
-        found = choose(
-            wanted.settings, repository, facts=facts, default_platform=wanted.default_platform
-        )
+        found = _decide(wanted, repository, facts, now_ns=now_ns)
         if not isinstance(found, Pending):
             return found
         answers = await engine.ask(
@@ -170,6 +169,19 @@ async def _choose(
                 on_tags(len(answer.tags))
         facts.update(answers.items())
     raise BugError(f"the choice for {wanted.settings.reference.full_name} did not come to an end")
+
+
+def _decide(
+    wanted: LookUp, repository: RepositoryKey, facts: Mapping[Question, Answer], *, now_ns: int
+) -> Choice | NoChoice | Pending:
+    """Choose, where nothing runs: so the chosen tag must be old enough."""
+    settings, platform = wanted.settings, wanted.default_platform
+    found = choose(settings, repository, facts=facts, default_platform=platform, now_ns=now_ns)
+    if not isinstance(found, Choice):
+        return found
+    return settle_age(
+        settings, repository, found, facts=facts, default_platform=platform, now_ns=now_ns
+    )
 
 
 class _Counter:

@@ -161,7 +161,10 @@ class StandaloneSession:
             snapshot,
             context=self._context(snapshot),
             policy=Policy(
-                self._options.default_platform, engines.registries.locate, declared_counts=True
+                self._options.default_platform,
+                engines.registries.locate,
+                declared_counts=True,
+                now_ns=time.time_ns(),
             ),
             services=Services(
                 registries=engines.verified_registries,
@@ -173,7 +176,7 @@ class StandaloneSession:
             settings=self._settings,
             on_progress=progress,
         )
-        trouble = filter(None, (engines.store.take_trouble(),))
+        trouble = filter(None, engines.troubles())
         return replace(
             report,
             requests=engines.requests(),

@@ -163,6 +163,8 @@ def _common(reader: _Reader, *, alias: str = "") -> Layer[CommonUpdateSettings]:
         "allow_tags": reader.filled("allow-tags", alias=alias),
         "pull_secret": reader.filled("pull-secret", alias=alias),
         "downgrade": reader.filled("downgrade", alias=alias),
+        "minimum_age": reader.filled("minimum-age", alias=alias),
+        "minimum_age_from": reader.filled("minimum-age-from", alias=alias),
     }
     force = reader.find("force-update", alias=alias)
     ignore = reader.find("ignore-tags", alias=alias)

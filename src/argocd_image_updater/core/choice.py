@@ -1,17 +1,26 @@
 """Choose one tag for one image from facts: filter, date, select.
 
-The choice never looks at the running tag. It is complete or it is not made: a transient failure on
-any fact that could change the choice ends the image with a reason; permanent oddities of one tag
-drop that tag only.
+The choice never looks at the running tag, except that it needs no minimum age. It is complete or it
+is not made: a transient failure on any fact that could change the choice ends the image with a
+reason; permanent oddities of one tag drop that tag only.
 
 Source of the rules: docs/strategies.md, tests/vectors/data/strategy_select.json.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from argocd_image_updater.core.ages import (
+    AgeUnknown,
+    age_rule,
+    judge,
+    ready_text,
+    search,
+    too_young,
+)
 from argocd_image_updater.core.choice_values import (
     Choice,
     Facts,
@@ -46,13 +55,16 @@ from argocd_image_updater.core.strategy import (
     dated_by_position,
     eligible,
     explain,
+    ranked,
     select,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection, Iterable
 
-__all__ = ["Choice", "Facts", "NoChoice", "Pending", "choose", "failure_reason"]
+    from argocd_image_updater.core.ages import AgeRule, TooYoung
+
+__all__ = ["Choice", "Facts", "NoChoice", "Pending", "choose", "failure_reason", "settle_age"]
 
 _SELECTION_REASONS: dict[str, Reason] = {
     "no-tags": Reason.NO_TAGS,
@@ -80,14 +92,17 @@ def choose(
     facts: Facts,
     default_platform: str,
     current: tuple[str, ...] = (),
+    now_ns: int = 0,
 ) -> Choice | NoChoice | Pending:
     """Choose a tag for one image, or say what is missing, or why there is none.
 
-    current: names of the running tags; like the chosen one they are read afresh in every cycle.
+    current: names of the running tags; like the chosen one they are read afresh in every cycle, and
+    a minimum age is not asked of them. now_ns: the instant by which ages are told.
     """
     platforms = wanted_platforms(settings.platforms, default_platform)
     if settings.strategy is Strategy.DIGEST:
         return _choose_digest(settings, repository, facts=facts, platforms=platforms)
+    rule = age_rule(settings, repository, platforms=platforms, now_ns=now_ns)
     question = TagListQuestion(repository)
     answer = facts.get(question)
     if answer is None:
@@ -97,15 +112,118 @@ def choose(
     assert isinstance(answer, TagList)
     if settings.strategy is Strategy.NEWEST_BUILD and not answer.sort:
         return _choose_newest(
-            settings, repository, answer, facts=facts, platforms=platforms, current=current
+            settings, answer, rule, facts=facts, platforms=platforms, current=current
         )
-    return _choose_listed(
+    listed = (
         answer,
         settings.strategy,
         constraint_of(settings),
         settings.allow_tags,
         settings.ignore_tags,
     )
+    found = _choose_listed(*listed)
+    if isinstance(found, NoChoice) or not settings.minimum_age_ns:
+        return found
+    return _old_enough(
+        settings, found, rule, best_first=_ranked_listed(*listed), running=current, facts=facts
+    )
+
+
+def settle_age(
+    settings: ImageSettings,
+    repository: RepositoryKey,
+    choice: Choice,
+    *,
+    facts: Facts,
+    default_platform: str,
+    now_ns: int,
+) -> Choice | NoChoice | Pending:
+    """Return the choice if its tag is old enough, which `choose` may have left open."""
+    if not choice.age_is_open:
+        return choice
+    platforms = wanted_platforms(settings.platforms, default_platform)
+    rule = age_rule(settings, repository, platforms=platforms, now_ns=now_ns)
+    verdict = judge(rule, choice.chosen.name, digest=choice.chosen.digest, facts=facts)
+    if isinstance(verdict, frozenset):
+        return Pending(verdict)
+    if isinstance(verdict, AgeUnknown):
+        return _age_unknown(verdict)
+    if verdict is None:
+        return replace(choice, age_is_open=False)
+    # It is behind the tags that wait already, so that these are named first.
+    waiting = (*choice.waiting, verdict)
+    trace = _trace(settings, choice, waiting=waiting)
+    due_at_ns = min(item.ready_ns for item in waiting)
+    return NoChoice(Reason.TOO_YOUNG, too_young(settings, waiting), trace, due_at_ns)
+
+
+def _old_enough(
+    settings: ImageSettings,
+    choice: Choice,
+    rule: AgeRule,
+    *,
+    best_first: Iterable[Candidate],
+    running: Collection[str],
+    facts: Facts,
+) -> Choice | NoChoice | Pending:
+    """Return the best of the candidates that is old enough, or runs."""
+    found = search(best_first, rule, running=running, facts=facts)
+    if isinstance(found, frozenset):
+        return Pending(found)
+    if isinstance(found, AgeUnknown):
+        return _age_unknown(found)
+    gone = {tag: f"metadata: {why}" for tag, why in found.gone}
+    choice = replace(choice, waiting=found.waiting, dropped={**choice.dropped, **gone})
+    trace = _trace(settings, choice, waiting=found.waiting)
+    if found.chosen is not None:
+        return replace(choice, chosen=found.chosen, age_is_open=found.is_open, trace=trace)
+    if not found.waiting:
+        return NoChoice(Reason.NO_CANDIDATE, "no tag that may be chosen is there", trace)
+    return NoChoice(Reason.TOO_YOUNG, too_young(settings, found.waiting), trace, choice.due_at_ns)
+
+
+def _age_unknown(unknown: AgeUnknown) -> NoChoice:
+    return NoChoice(
+        failure_reason(unknown.failure),
+        f"the age of tag {unknown.tag} cannot be told: {unknown.failure.message}",
+    )
+
+
+def _trace(
+    settings: ImageSettings, choice: Choice, *, waiting: Iterable[TooYoung]
+) -> Callable[[], tuple[TagVerdict, ...]]:
+    """Return what tells of every tag what became of it, with those that wait."""
+    until = {item.tag: f"until {ready_text(item)}" for item in waiting}
+    if choice.listed is None:
+        chosen = choice.chosen
+        (rule, detail) = ("tooYoung", until[chosen.name]) if until else ("chosen", chosen.digest)
+        verdict = TagVerdict(chosen.name, rule, detail, chosen.created_ns)
+        return lambda: (verdict,)
+    listed = choice.listed
+    return lambda: explain(
+        listed,
+        allow=parse_allow_tags(settings.allow_tags),
+        ignore=parse_ignore_tags(settings.ignore_tags),
+        strategy=settings.strategy,
+        constraint=constraint_of(settings),
+        candidates=choice.candidates,
+        dropped=choice.dropped,
+        waiting=until,
+    )
+
+
+@lru_cache(maxsize=512)
+def _ranked_listed(
+    tag_list: TagList,
+    strategy: Strategy,
+    constraint: str,
+    allow_tags: str,
+    ignore_tags: tuple[str, ...],
+) -> tuple[Candidate, ...]:
+    """Return what may be chosen by name or position, the best first."""
+    found = _choose_listed(tag_list, strategy, constraint, allow_tags, ignore_tags)
+    assert isinstance(found, Choice)
+    return ranked(strategy, constraint, found.candidates.values())
 
 
 def _kept(settings: ImageSettings, tags: tuple[str, ...]) -> tuple[str, ...]:
@@ -160,13 +278,14 @@ def _choose_listed(
 
 def _choose_newest(
     settings: ImageSettings,
-    repository: RepositoryKey,
     tag_list: TagList,
+    rule: AgeRule,
     *,
     facts: Facts,
     platforms: tuple[str, ...],
     current: tuple[str, ...],
 ) -> Choice | NoChoice | Pending:
+    repository = rule.repository
     kept = _kept(settings, tag_list.tags)
     images = read_images(repository, kept, facts=facts, platforms=platforms)
     if not isinstance(images, BuildImages):
@@ -195,17 +314,7 @@ def _choose_newest(
             ignore_tags=settings.ignore_tags,
             trace=trace,
         )
-    unread = unread_images(
-        images.candidates,
-        chosen=selection.chosen.name,
-        current=set(current) & set(kept),
-        moved=images.moved,
-        question=lambda tag: MetadataQuestion(repository, tag, platforms, fresh=True),
-        facts=facts,
-    )
-    if unread:
-        return Pending(unread)
-    return Choice(
+    choice: Choice | NoChoice | Pending = Choice(
         selection.chosen,
         tag_list.tags,
         frozenset(kept),
@@ -214,6 +323,22 @@ def _choose_newest(
         trace,
         images.warnings,
     )
+    assert isinstance(choice, Choice)
+    if settings.minimum_age_ns:
+        best = ranked(settings.strategy, "", images.candidates.values())
+        choice = _old_enough(settings, choice, rule, best_first=best, running=current, facts=facts)
+        if not isinstance(choice, Choice):
+            return choice
+    passed = {item.tag for item in choice.waiting} | choice.dropped.keys()
+    unread = unread_images(
+        {tag: item for tag, item in images.candidates.items() if tag not in passed},
+        chosen=choice.chosen.name,
+        current=set(current) & set(kept),
+        moved=images.moved,
+        question=lambda tag: MetadataQuestion(repository, tag, platforms, fresh=True),
+        facts=facts,
+    )
+    return Pending(unread) if unread else choice
 
 
 def _choose_digest(
@@ -244,7 +369,15 @@ def _choose_digest(
     assert isinstance(answer, TagMetadata)
     candidate = Candidate(tag, answer.created_ns, answer.digest, answer.labels)
     verdict = (TagVerdict(tag, "chosen", answer.digest, answer.created_ns),)
-    return Choice(candidate, None, frozenset((tag,)), {tag: candidate}, {}, lambda: verdict)
+    return Choice(
+        candidate,
+        None,
+        frozenset((tag,)),
+        {tag: candidate},
+        {},
+        lambda: verdict,
+        age_is_open=settings.minimum_age_ns > 0,
+    )
 
 
 def _nothing(

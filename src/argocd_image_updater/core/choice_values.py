@@ -13,6 +13,7 @@ from argocd_image_updater.core.facts import Answer, Failure, FailureKind, Questi
 from argocd_image_updater.core.reasons import Reason
 
 if TYPE_CHECKING:
+    from argocd_image_updater.core.ages import TooYoung
     from argocd_image_updater.core.decisions import TagVerdict
     from argocd_image_updater.core.strategy import Candidate
 
@@ -28,11 +29,12 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class NoChoice:
-    """Why no tag was chosen."""
+    """Why no tag was chosen. due_at_ns: when that will change by itself, None = not by time."""
 
     reason: Reason
     message: str
     trace: Callable[[], tuple[TagVerdict, ...]] | None = None
+    due_at_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class Choice:
     listed: all tags of the repository, None where no list was needed (strategy ``digest``).
     kept: the tags that passed the filters. candidates: those with usable metadata, by name.
     dropped: kept tags that are no candidates, with ``platform: why`` or ``metadata: why``.
+    waiting: candidates that are better and too young, the best first. age_is_open: whether the
+    chosen tag is old enough was not looked at, because it runs or only its digest is followed.
     """
 
     chosen: Candidate
@@ -51,6 +55,13 @@ class Choice:
     dropped: Mapping[str, str]
     trace: Callable[[], tuple[TagVerdict, ...]] | None = None
     warnings: tuple[str, ...] = ()
+    waiting: tuple[TooYoung, ...] = ()
+    age_is_open: bool = False
+
+    @property
+    def due_at_ns(self) -> int | None:
+        """When a better tag will be old enough, None = there is none that waits."""
+        return min((item.ready_ns for item in self.waiting), default=None)
 
 
 _FAILED: dict[FailureKind, Reason] = {

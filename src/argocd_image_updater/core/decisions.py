@@ -47,6 +47,7 @@ class Decision:
 
     current_from: where the current tag was read (``live``, a file path, ``parameters``).
     written_to: where the change went or would go, empty when nothing is written.
+    due_at_ns: when the decision will change by itself, None = not by time.
     trace: verdicts for every tag, newest first; computed only when called.
     """
 
@@ -67,6 +68,7 @@ class Decision:
     )
     considered: bool = False
     warnings: tuple[str, ...] = ()
+    due_at_ns: int | None = field(default=None, compare=False)
 
     @property
     def outcome(self) -> Outcome:

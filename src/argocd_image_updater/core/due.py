@@ -7,6 +7,8 @@ Rules this module owns:
    differs is the old one. Strategy ``digest`` tells them apart by tag and digest instead.
 3. Being due is an inequality, not an order; the order is the guard's business.
 4. What is due and must be verified is due only with its proof.
+5. What runs needs no minimum age; where nothing but the age of a better tag is in the way, that is
+   the reason.
 
 Source: docs/strategies.md, tests/vectors/data/strategy_select.json.
 """
@@ -17,7 +19,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from argocd_image_updater.core.choice import Choice, Facts, NoChoice, Pending, choose, constraint_of
+from argocd_image_updater.core.ages import too_young
+from argocd_image_updater.core.choice import (
+    Choice,
+    Facts,
+    NoChoice,
+    Pending,
+    choose,
+    constraint_of,
+    settle_age,
+)
 from argocd_image_updater.core.facts import RepositoryKey
 from argocd_image_updater.core.guard import guard
 from argocd_image_updater.core.reasons import Reason
@@ -49,11 +60,13 @@ class Policy:
 
     default_platform: ``os/arch`` used where an image names no platform.
     declared_counts: an Application without status takes its declared images for the running ones.
+    now_ns: the instant of the cycle in nanoseconds since 1970, by which the age of images is told.
     """
 
     default_platform: str
     locate: Locate
     declared_counts: bool = False
+    now_ns: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,7 @@ class Settled:
     trace: Callable[[], tuple[TagVerdict, ...]] | None = None
     pin: ImageTag | None = None
     warnings: tuple[str, ...] = ()
+    due_at_ns: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +96,7 @@ class Due:
     downgrade: bool
     trace: Callable[[], tuple[TagVerdict, ...]] | None = None
     warnings: tuple[str, ...] = ()
+    due_at_ns: int | None = None
 
     @property
     def tag(self) -> ImageTag:
@@ -114,6 +129,7 @@ def decide_image(
         facts=facts,
         default_platform=policy.default_platform,
         current=tuple(match.tag.name for match in matches if match.tag is not None),
+        now_ns=policy.now_ns,
     )
     if isinstance(choice, Pending):
         return choice
@@ -123,6 +139,18 @@ def decide_image(
     differing = _differing(settings, current, live=live, choice=choice)
     if not differing:
         return _up_to_date(settings, current, live=live, choice=choice)
+    aged = settle_age(
+        settings,
+        repository,
+        choice,
+        facts=facts,
+        default_platform=policy.default_platform,
+        now_ns=policy.now_ns,
+    )
+    if isinstance(aged, Pending):
+        return aged
+    if isinstance(aged, NoChoice):
+        return replace(_settled(aged, differing[0]), chosen=_tag(choice.chosen))
     due = _guarded(
         settings, repository, differing=differing, choice=choice, facts=facts, policy=policy
     )
@@ -158,7 +186,14 @@ def _guarded(
             held = replace(verdict, trace=choice.trace)
             return replace(_settled(held, image), chosen=_tag(choice.chosen))
         downgrade = downgrade or verdict.downgrade
-    return Due(differing[0], choice.chosen, downgrade, choice.trace, choice.warnings)
+    return Due(
+        differing[0],
+        choice.chosen,
+        downgrade,
+        choice.trace,
+        choice.warnings,
+        choice.due_at_ns,
+    )
 
 
 def _verified(
@@ -194,7 +229,14 @@ def _with_tag(image: ImageReference) -> ImageReference:
 
 
 def _settled(choice: NoChoice, live: ImageReference) -> Settled:
-    return Settled(choice.reason, choice.message, considered=True, live=live, trace=choice.trace)
+    return Settled(
+        choice.reason,
+        choice.message,
+        considered=True,
+        live=live,
+        trace=choice.trace,
+        due_at_ns=choice.due_at_ns,
+    )
 
 
 def _not_live(settings: ImageSettings, live: tuple[ImageReference, ...], *, where: str) -> Settled:
@@ -269,13 +311,17 @@ def _up_to_date(
     pin = tag
     if settings.strategy is Strategy.DIGEST and not tag.name:
         pin = ImageTag(constraint_of(settings), tag.digest)
+    reason, message = Reason.UP_TO_DATE, f"{tag.text} is the newest allowed tag"
+    if choice.waiting:
+        reason, message = Reason.TOO_YOUNG, too_young(settings, choice.waiting)
     return Settled(
-        Reason.UP_TO_DATE,
-        f"{tag.text} is the newest allowed tag",
+        reason,
+        message,
         considered=True,
         live=image,
         chosen=_tag(choice.chosen),
         trace=choice.trace,
         pin=pin,
         warnings=choice.warnings,
+        due_at_ns=choice.due_at_ns,
     )

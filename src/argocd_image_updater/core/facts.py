@@ -106,6 +106,28 @@ class MetadataQuestion:
 
 
 @dataclass(frozen=True, slots=True)
+class SightingQuestion:
+    """What a tag points at, and since when it was seen to; answered by Sighting.
+
+    digest: what it points at, where that is known. fresh: the registry must be asked in this cycle;
+    otherwise what was seen last may serve.
+    """
+
+    repository: RepositoryKey
+    tag: str
+    digest: str = ""
+    fresh: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """What a tag points at, and when this program first saw that, in nanoseconds since 1970."""
+
+    digest: str
+    first_seen_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class SignaturePolicy:
     """Which signatures an image must have.
 
@@ -212,6 +234,8 @@ class FileFact:
     content: bytes = b""
 
 
-RegistryQuestion = TagListQuestion | TagExistsQuestion | DigestQuestion | MetadataQuestion
+RegistryQuestion = (
+    TagListQuestion | TagExistsQuestion | DigestQuestion | MetadataQuestion | SightingQuestion
+)
 Question = RegistryQuestion | VerificationQuestion | FileQuestion
-Answer = TagList | TagMetadata | VerificationFact | FileFact | bool | Failure
+Answer = TagList | TagMetadata | Sighting | VerificationFact | FileFact | bool | Failure

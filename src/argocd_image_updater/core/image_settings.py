@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from argocd_image_updater.core.ages import parse_age
 from argocd_image_updater.core.application import ObjectKey
 from argocd_image_updater.core.inheritance import DEFAULT, merge_common, merge_verification
 from argocd_image_updater.core.platforms import parse_platforms
@@ -18,12 +19,14 @@ from argocd_image_updater.core.public_keys import PublicKeyError, split_keys
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.reference import parse_image
 from argocd_image_updater.core.settings import (
+    AgeFrom,
     Downgrade,
     ImageSettings,
     ManifestTarget,
     Problem,
 )
 from argocd_image_updater.core.strategy import parse_strategy
+from argocd_image_updater.errors import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,9 +79,11 @@ def settle_image(
     default_downgrade: Downgrade,
 ) -> ImageSettings | Problem:
     """Return the effective settings of one image, or why it is left out."""
+    common = merge_common(draft.common)
     verification = merge_verification(draft.verification)
     try:
         target = _manifest_target(draft.targets)
+        minimum_age = _age(common)
         key_warnings = _check_key(verification, namespace=namespace, secrets=secrets)
     except _Unusable as error:
         return Problem(
@@ -90,8 +95,9 @@ def settle_image(
         )
     return _settings(
         draft,
-        merge_common(draft.common),
+        common,
         target=target,
+        minimum_age=minimum_age,
         verification=verification,
         warnings=(*draft.warnings, *key_warnings),
         default_platform=default_platform,
@@ -104,6 +110,7 @@ def _settings(
     common: CommonSettings,
     *,
     target: ManifestTarget,
+    minimum_age: tuple[int, AgeFrom],
     verification: Verification,
     warnings: tuple[str, ...],
     default_platform: str,
@@ -135,6 +142,8 @@ def _settings(
         verify_every_key=verification.enabled and verification.every_key,
         verify_annotations=verification.annotations if verification.enabled else (),
         downgrade=downgrade,
+        minimum_age_ns=minimum_age[0],
+        minimum_age_from=minimum_age[1],
         origins=_origins(draft, common, verification=verification),
         warnings=tuple(text for text in found if text),
     )
@@ -158,6 +167,8 @@ def _origins(
         "verify_every_key": verification.every_key_origin,
         "verify_annotations": verification.annotations_origin,
         "downgrade": common.origin("downgrade"),
+        "minimum_age": common.origin("minimum_age"),
+        "minimum_age_from": common.origin("minimum_age_from"),
     }
 
 
@@ -169,6 +180,22 @@ def _downgrade(text: str | None, *, default: Downgrade) -> tuple[Downgrade, str]
             return choice, ""
     known = ", ".join(choice.value for choice in Downgrade)
     return Downgrade.NEVER, f"downgrade {text!r} is none of {known}: never is used"
+
+
+def _age(common: CommonSettings) -> tuple[int, AgeFrom]:
+    """Return the minimum age, which is not taken for none where it cannot be read."""
+    text, counts_from = common.values.minimum_age, common.values.minimum_age_from
+    try:
+        minimum_ns = parse_age(text) if text is not None else 0
+    except ValueError as error:
+        raise _Unusable(f"minimumAge {shorten(repr(text))} {error}") from None
+    try:
+        return minimum_ns, AgeFrom(counts_from) if counts_from is not None else AgeFrom.SEEN
+    except ValueError:
+        known = ", ".join(AgeFrom)
+        raise _Unusable(
+            f"minimumAgeFrom {shorten(repr(counts_from))} must be one of {known}"
+        ) from None
 
 
 def _manifest_target(targets: ManifestTargets | None) -> ManifestTarget:

@@ -218,6 +218,7 @@ def _decision(
         "settings": settings,
         "trace": state.trace,
         "warnings": (*settings.warnings, *state.warnings),
+        "due_at_ns": state.due_at_ns,
     }
     if isinstance(state, Settled):
         return Decision(

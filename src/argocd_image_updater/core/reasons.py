@@ -41,6 +41,7 @@ class Reason(StrEnum):
     WOULD_DOWNGRADE = "WouldDowngrade"
     LIST_INCOMPLETE = "ListIncomplete"
     OSCILLATING = "Oscillating"
+    TOO_YOUNG = "TooYoung"
     CONFLICT = "Conflict"
     # the configuration must change
     ALLOW_TAGS_INVALID = "AllowTagsInvalid"
@@ -88,6 +89,7 @@ OUTCOME_OF: dict[Reason, Outcome] = {
     Reason.WOULD_DOWNGRADE: Outcome.HELD,
     Reason.LIST_INCOMPLETE: Outcome.HELD,
     Reason.OSCILLATING: Outcome.HELD,
+    Reason.TOO_YOUNG: Outcome.HELD,
     Reason.CONFLICT: Outcome.ERROR,
     Reason.ALLOW_TAGS_INVALID: Outcome.SKIPPED,
     Reason.CONSTRAINT_INVALID: Outcome.ERROR,

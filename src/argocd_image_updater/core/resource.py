@@ -38,6 +38,8 @@ class CommonUpdateSettings:
     pull_secret: str | None = None
     platforms: tuple[str, ...] | None = None
     downgrade: str | None = None
+    minimum_age: str | None = None
+    minimum_age_from: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +284,8 @@ def _common(level: Mapping[str, Any]) -> CommonUpdateSettings | None:
         pull_secret=block.get("pullSecret"),
         platforms=_texts(block.get("platforms")),
         downgrade=block.get("downgrade"),
+        minimum_age=block.get("minimumAge"),
+        minimum_age_from=block.get("minimumAgeFrom"),
     )
 
 

@@ -31,6 +31,13 @@ class Downgrade(StrEnum):
     NEVER = "never"
 
 
+class AgeFrom(StrEnum):
+    """What the age of an image is counted from."""
+
+    SEEN = "seen"
+    CREATED = "created"
+
+
 class ApplicationType(StrEnum):
     """The way values are put into the Application."""
 
@@ -74,6 +81,7 @@ class ImageSettings:
     """One configured image with its merged settings.
 
     reference: the configured image; its tag slot holds the constraint.
+    minimum_age_ns: of what may be chosen, 0 = any age will do.
     allow_tags: raw text, empty = every tag. platforms: raw, empty = that of the process.
     verify_every_key: all keys of `verify_key` must have signed, not just one.
     verify_annotations: what must be signed along, sorted by name.
@@ -96,6 +104,8 @@ class ImageSettings:
     verify_every_key: bool = False
     verify_annotations: tuple[tuple[str, str], ...] = ()
     downgrade: Downgrade = Downgrade.WHEN_EXCLUDED
+    minimum_age_ns: int = 0
+    minimum_age_from: AgeFrom = AgeFrom.SEEN
     origins: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 

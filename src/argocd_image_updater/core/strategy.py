@@ -39,6 +39,7 @@ __all__ = [
     "is_older",
     "newest",
     "parse_strategy",
+    "ranked",
     "select",
 ]
 
@@ -97,6 +98,29 @@ def select(strategy: Strategy, constraint: str, candidates: Iterable[Candidate])
         if not candidates:
             return _unmatched(constraint)
     return Selection(max(candidates, key=_by_name))
+
+
+def ranked(
+    strategy: Strategy, constraint: str, candidates: Iterable[Candidate]
+) -> tuple[Candidate, ...]:
+    """Return the candidates that may be chosen, the best first: the first is what `select` takes.
+
+    Raises:
+        InvalidConstraint: strategy semver cannot read the constraint.
+    """
+    if strategy is Strategy.NEWEST_BUILD:
+        return tuple(sorted(candidates, key=_build_order, reverse=True))
+    if strategy is Strategy.DIGEST:
+        candidates = (item for item in candidates if item.name == constraint)
+    if strategy is not Strategy.SEMVER:
+        return tuple(sorted(candidates, key=_by_name, reverse=True))
+    parsed = parse_constraint(constraint or _ANY_RELEASE)
+    versions = [
+        (version.precedence, item.name, item)
+        for item in candidates
+        if (version := parse_version(item.name)) is not None and parsed.accepts(version)
+    ]
+    return tuple(item for _, _, item in sorted(versions, reverse=True))
 
 
 def _select_version(constraint: str, candidates: Sequence[Candidate]) -> Selection:
@@ -192,6 +216,7 @@ class _Rules:
     parsed: Constraint | None
     candidates: Mapping[str, Candidate] | None
     dropped: Mapping[str, str]
+    waiting: Mapping[str, str]
     chosen: str | None
 
 
@@ -204,18 +229,21 @@ def explain(
     constraint: str,
     candidates: Mapping[str, Candidate] | None,
     dropped: Mapping[str, str],
+    waiting: Mapping[str, str] | None = None,
 ) -> tuple[TagVerdict, ...]:
     """Return a verdict for every tag, newest first in the order of the strategy.
 
     candidates: the tags with usable metadata by name, None where no metadata was needed.
     dropped: tags without usable metadata, with the rule (``platform`` or ``metadata``), which may
-    be followed by ``: `` and a detail.
+    be followed by ``: `` and a detail. waiting: candidates that are too young, and until when.
     """
+    waiting = waiting or {}
     if candidates is None:
         names = eligible(tags, allow=allow, ignore=ignore, strategy=strategy, constraint=constraint)
         pool = [Candidate(name) for name in names]
     else:
         pool = list(candidates.values())
+    pool = [item for item in pool if item.name not in waiting and item.name not in dropped]
     chosen = select(strategy, constraint, pool).chosen
     rules = _Rules(
         allow,
@@ -225,6 +253,7 @@ def explain(
         _usable_constraint(constraint) if strategy is Strategy.SEMVER else None,
         candidates,
         dropped,
+        waiting,
         chosen.name if chosen else None,
     )
     ordered = sorted(set(tags), key=lambda tag: _order(tag, rules), reverse=True)
@@ -262,6 +291,8 @@ def _judge(tag: str, rules: _Rules) -> tuple[str, str]:
         refused = _judge_version(tag, rules)
         if refused is not None:
             return refused
+    if tag in rules.waiting:
+        return "tooYoung", rules.waiting[tag]
     return ("chosen", "") if tag == rules.chosen else ("kept", "")
 
 

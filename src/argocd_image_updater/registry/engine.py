@@ -26,6 +26,7 @@ from argocd_image_updater.core.facts import (
     FailureKind,
     MetadataQuestion,
     RepositoryKey,
+    SightingQuestion,
     TagExistsQuestion,
     TagList,
     TagListQuestion,
@@ -39,12 +40,14 @@ from argocd_image_updater.registry.credentials.reference import parse_credential
 from argocd_image_updater.registry.limits import DEFAULT_CONNECTIONS
 from argocd_image_updater.registry.metadata import Purpose, describe
 from argocd_image_updater.registry.rations import Place, Rations, place_of, slot_of
+from argocd_image_updater.registry.sightings import Sightings
 from argocd_image_updater.registry.single_flight import SingleFlight
+from argocd_image_updater.state.sightings import SightingStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Awaitable, Callable, Collection, Mapping
 
-    from argocd_image_updater.core.facts import Answer, RegistryQuestion
+    from argocd_image_updater.core.facts import Answer, RegistryQuestion, Sighting
     from argocd_image_updater.core.reference import ImageReference
     from argocd_image_updater.registry.client import RegistryClient
     from argocd_image_updater.registry.credentials.resolver import CredentialResolver
@@ -110,7 +113,10 @@ class _Images:
 
 
 class RegistryEngine:
-    """Answers questions to registries; one for the process, ``begin_cycle`` before each cycle."""
+    """Answers questions to registries; one for the process, ``begin_cycle`` before each cycle.
+
+    sightings: None = what is seen ends with the process.
+    """
 
     def __init__(
         self,
@@ -119,6 +125,7 @@ class RegistryEngine:
         resolver: CredentialResolver,
         store: FactStore,
         unix: Callable[[], float],
+        sightings: SightingStore | None = None,
     ) -> None:
         self._network = network
         self._resolver = resolver
@@ -130,6 +137,7 @@ class RegistryEngine:
         self._images: dict[Place, _Images] = {}
         self._flights: SingleFlight[Answer] = SingleFlight()
         self._rations = Rations(unix=unix)
+        self._sightings = Sightings(sightings or SightingStore.in_memory(), unix=unix)
         self.counts: Counter[str] = Counter()
 
     def begin_cycle(self, table: EndpointTable) -> None:
@@ -139,6 +147,7 @@ class RegistryEngine:
         self._answers.clear()
         self._images.clear()
         self._rations.begin_cycle()
+        self._sightings.begin_cycle()
         self.counts.clear()
 
     def locate(
@@ -194,6 +203,8 @@ class RegistryEngine:
             return await client.list_tags()
         if isinstance(question, TagExistsQuestion):
             return await self._exists(client, question.tag)
+        if isinstance(question, SightingQuestion):
+            return await self._sighting(client, question)
         purpose = Purpose.DIGEST if isinstance(question, DigestQuestion) else Purpose.METADATA
         images = self._images[question.repository, slot_of(question.platforms, purpose)]
         fresh = purpose is Purpose.DIGEST or (
@@ -207,6 +218,16 @@ class RegistryEngine:
         self.counts["tag checks"] += 1
         digest = await client.head(tag)
         return digest if isinstance(digest, Failure) else digest is not None
+
+    async def _sighting(
+        self, client: RegistryClient, question: SightingQuestion
+    ) -> Sighting | Failure:
+        def head(tag: str) -> Awaitable[str | Failure | None]:
+            self.counts["tag checks"] += 1
+            return client.head(tag)
+
+        place = self._place_name(question.repository)
+        return await self._sightings.answer(question, place, head=head)
 
     # --- images -------------------------------------------------------------------------------
 
@@ -411,6 +432,11 @@ class RegistryEngine:
         assert self._table is not None, "begin_cycle comes first"
         extras = self._table.by_prefix(repository.endpoint).extras
         return extras.max_concurrency or DEFAULT_CONNECTIONS
+
+    def _place_name(self, repository: RepositoryKey) -> str:
+        """Return the name of a repository, whoever asks for it."""
+        assert self._table is not None, "begin_cycle comes first"
+        return f"{self._table.by_prefix(repository.endpoint).api_url} {repository.repository}"
 
     def _store_name(self, repository: RepositoryKey) -> str:
         """Return the name a repository is stored under: one per registry and identity."""

@@ -201,3 +201,13 @@ def test_hints_speak_of_this_command():
     assert "cycle" not in look_up_hint(Reason.METADATA_INCOMPLETE)
     assert "--semver-constraint" in look_up_hint(Reason.CONSTRAINT_INVALID)
     assert look_up_hint(Reason.AUTH_FAILED) == "check the credentials of the registry"
+
+
+def test_a_minimum_age_is_asked_for_like_in_a_resource():
+    found = options(minimum_age="1d12h", minimum_age_from="created").settings
+    assert (found.minimum_age_ns, found.minimum_age_from.value) == (36 * 3_600 * 10**9, "created")
+    assert options().settings.minimum_age_ns == 0
+    with pytest.raises(ConfigError, match='--minimum-age: "soon" must be an age such as 3d'):
+        options(minimum_age="soon")
+    with pytest.raises(ConfigError, match='--minimum-age-from: "x" must be seen or created'):
+        options(minimum_age_from="x")

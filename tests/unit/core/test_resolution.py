@@ -10,6 +10,7 @@ from argocd_image_updater.core.application import (
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.resolution import with_source_type
 from argocd_image_updater.core.settings import (
+    AgeFrom,
     ApplicationType,
     CosignKey,
     Downgrade,
@@ -184,6 +185,56 @@ def test_a_downgrade_policy_that_is_none_is_the_strictest_with_a_warning():
     intent = only(run(resource(ANNOTATED), annotated(**{"image-list": "nginx", "downgrade": "x"})))
     assert intent.images[0].downgrade is Downgrade.NEVER
     assert "downgrade" in intent.images[0].warnings[0]
+
+
+def test_the_minimum_age_is_inherited_field_by_field():
+    refs = [
+        {
+            "namePattern": "*",
+            "commonUpdateSettings": {"minimumAge": "1d"},
+            "images": [image("x"), image(commonUpdateSettings={"minimumAge": "0"})],
+        }
+    ]
+    above = {"minimumAge": "3d", "minimumAgeFrom": "created"}
+    intent = only(run(resource(refs, commonUpdateSettings=above), application()))
+    day_ns = 86_400 * 10**9
+    assert [item.minimum_age_ns for item in intent.images] == [day_ns, 0]
+    assert {item.minimum_age_from for item in intent.images} == {AgeFrom.CREATED}
+    assert intent.images[0].origins["minimum_age"] == "applicationRefs[0]"
+    assert intent.images[1].origins["minimum_age_from"] == "spec.commonUpdateSettings"
+
+
+def test_annotations_give_a_minimum_age_to_the_application_or_to_an_image():
+    found = annotated(
+        **{
+            "image-list": "a=nginx,b=redis",
+            "minimum-age": "72h",
+            "b__minimum-age": "12h",
+            "b__minimum-age-from": "created",
+        }
+    )
+    intent = only(run(resource(ANNOTATED), found))
+    hour_ns = 3_600 * 10**9
+    assert [item.minimum_age_ns for item in intent.images] == [72 * hour_ns, 12 * hour_ns]
+    assert [item.minimum_age_from.value for item in intent.images] == ["seen", "created"]
+    assert intent.images[1].origins["minimum_age"] == "annotation b.minimum-age"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("minimum-age", "3 days", "minimumAge '3 days' must be an age such as 3d, 72h or 1d12h"),
+        ("minimum-age-from", "pushed", "minimumAgeFrom 'pushed' must be one of seen, created"),
+    ],
+)
+def test_a_minimum_age_that_cannot_be_read_is_never_taken_for_none(name, value, message):
+    found = annotated(**{"image-list": "a=nginx", "minimum-age": "1d", name: value})
+    resolution = run(resource(ANNOTATED), found)
+    problems = [item for intent in resolution.intents for item in intent.problems]
+    [problem] = [*resolution.problems, *problems]
+    assert problem.reason is Reason.SETTINGS_INVALID
+    assert message in problem.message
+    assert not any(intent.images for intent in resolution.intents)
 
 
 def test_a_verification_policy_of_the_resource_covers_annotated_applications():

@@ -16,6 +16,8 @@ HINT_OF: dict[Reason, str] = {
     "lists of tags short",
     Reason.OSCILLATING: "let only one of those that the message names write this value, or give "
     "them the same constraint",
+    Reason.TOO_YOUNG: "it is taken by itself when the time has come; a smaller minimumAge takes it "
+    "earlier",
     Reason.CONFLICT: "let only one ImageUpdater select the Application",
     Reason.ALLOW_TAGS_INVALID: 'write "any" or "regexp:" with a valid expression',
     Reason.CONSTRAINT_INVALID: "correct the tag part of imageName; a word such as latest needs "

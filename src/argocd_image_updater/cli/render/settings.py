@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from argocd_image_updater.core.ages import format_age
 from argocd_image_updater.core.settings import Downgrade
 
 if TYPE_CHECKING:
@@ -48,6 +49,10 @@ def _key_name(settings: ImageSettings) -> str:
     return f"{key.secret_name}#{key.key}" if key else ""
 
 
+def _minimum_age(settings: ImageSettings) -> str:
+    return format_age(settings.minimum_age_ns) if settings.minimum_age_ns else ""
+
+
 # Names as in the resource.
 _SETTINGS: tuple[tuple[str, Callable[[ImageSettings], Any]], ...] = (
     ("constraint", _constraint),
@@ -57,6 +62,8 @@ _SETTINGS: tuple[tuple[str, Callable[[ImageSettings], Any]], ...] = (
     ("platforms", lambda settings: list(settings.platforms)),
     ("forceUpdate", lambda settings: settings.force_update),
     ("downgrade", lambda settings: settings.downgrade.value),
+    ("minimumAge", _minimum_age),
+    ("minimumAgeFrom", lambda settings: _minimum_age(settings) and settings.minimum_age_from.value),
     ("pullSecret", lambda settings: settings.pull_secret),
     ("manifestTargets.helm.name", lambda settings: settings.target.helm_name),
     ("manifestTargets.helm.tag", lambda settings: settings.target.helm_tag),
@@ -81,6 +88,8 @@ _RECORDED_AS: Mapping[str, str] = {
     "ignoreTags": "ignore_tags",
     "forceUpdate": "force_update",
     "pullSecret": "pull_secret",
+    "minimumAge": "minimum_age",
+    "minimumAgeFrom": "minimum_age_from",
     "verify.enabled": "verify_enabled",
     "verify.key": "verify_key",
     "verify.everyKey": "verify_every_key",

@@ -28,6 +28,7 @@ _RULE_WORDS = {
     "notTheTag": "another tag",
     "platform": "no wanted platform",
     "metadata": "not a readable image",
+    "tooYoung": "too young",
 }
 
 

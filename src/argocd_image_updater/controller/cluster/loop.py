@@ -36,6 +36,10 @@ LONG_CYCLE_S = 5.0
 RELEASE_AGAIN_S = 30.0
 
 
+# Until a decision that changes with time is made again, however near that time is.
+SOONEST_S = 1.0
+
+
 class RunsCycles(Protocol):
     """The engine side of a cycle."""
 
@@ -82,6 +86,8 @@ class Loop:
         turns: Turns,
         ready: Callable[[], None],
         monotonic: Callable[[], float] = time.monotonic,
+        unix_ns: Callable[[], int] = time.time_ns,
+        soonest_s: float = SOONEST_S,
         release_again_s: float = RELEASE_AGAIN_S,
     ) -> None:
         self._store = store
@@ -91,6 +97,8 @@ class Loop:
         self._turns = turns
         self._ready = ready
         self._monotonic = monotonic
+        self._unix_ns = unix_ns
+        self._soonest_s = soonest_s
         self._handled: dict[ObjectKey, tuple[str, int]] = {}
         self._looked = False
         self._blind: set[ObjectKey] = set()
@@ -149,7 +157,17 @@ class Loop:
             await self._tell(self._outlets.failed(failure, due))
         # What came during the cycle has a turn of its own, and does not bring all of them again.
         self._schedule.over(due, known, now_s=self._monotonic())
+        if report is not None:
+            self._plan_ahead(report)
         return report
+
+    def _plan_ahead(self, report: CycleReport) -> None:
+        """Note when decisions will change although nothing else does."""
+        now_s, now_ns = self._monotonic(), self._unix_ns()
+        for decision in report.decisions:
+            if decision.due_at_ns is not None:
+                wait_s = (decision.due_at_ns - now_ns) / 1_000_000_000
+                self._schedule.want_at(decision.resource, now_s + max(self._soonest_s, wait_s))
 
     async def _tell(self, telling: Coroutine[Any, Any, None]) -> None:
         try:

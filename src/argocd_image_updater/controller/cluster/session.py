@@ -128,7 +128,11 @@ class ClusterSession:
         report = await run_cycle(
             snapshot,
             context=self._context(secrets),
-            policy=Policy(self._options.default_platform, self._engines.registries.locate),
+            policy=Policy(
+                self._options.default_platform,
+                self._engines.registries.locate,
+                now_ns=time.time_ns(),
+            ),
             services=Services(
                 registries=self._engines.verified_registries,
                 repositories=Repositories(self._engines.git, trouble=trouble),
@@ -141,7 +145,7 @@ class ClusterSession:
             due=[key for key in due if key not in unusable],
             share=share,
         )
-        troubles = filter(None, (trouble, self._engines.store.take_trouble()))
+        troubles = filter(None, (trouble, *self._engines.troubles()))
         return replace(
             _with_failures(report, unusable) if share.writes_status else report,
             requests=self._engines.requests(),

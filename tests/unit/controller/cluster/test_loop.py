@@ -9,6 +9,8 @@ from argocd_image_updater.controller.cluster.loop import Loop
 from argocd_image_updater.controller.cluster.schedule import Schedule
 from argocd_image_updater.controller.cluster.turns import Always
 from argocd_image_updater.core.application import ObjectKey
+from argocd_image_updater.core.decisions import Decision
+from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.report import CycleReport
 from argocd_image_updater.kube.changes import Change, Changes
 from argocd_image_updater.kube.decoding import Decoded
@@ -73,6 +75,7 @@ class World(Always):
         self.failures = []
         self.lets_go = True
         self.in_cycle = lambda: None
+        self.report = CycleReport()
         self.telling_fault = None
         self.has_more = False
         self._moved = asyncio.Event()
@@ -82,7 +85,7 @@ class World(Always):
         self.cycles.append({key.name for key in due})
         self.in_cycle()
         self._progress.set()
-        return CycleReport()
+        return self.report
 
     async def working(self, due): ...
 
@@ -247,3 +250,14 @@ async def test_a_fault_while_a_cycle_is_told_does_not_end_the_loop(world, run):
     store.put(A, generation=2)
 
     await world.until(lambda: world.cycles == [{"a"}, {"a"}])
+
+
+async def test_what_changes_with_time_is_decided_again_when_the_time_has_come(world, run):
+    store = Store(A, B)
+    # The wall clock stands still, so each cycle finds the same moment to be near.
+    decision = Decision(A, A, "web", "web", Reason.TOO_YOUNG, "", due_at_ns=1_000_050_000_000)
+    world.report = CycleReport(decisions=(decision,))
+    run(store, interval_s=0, unix_ns=lambda: 1_000_000_000_000, soonest_s=0.01)
+    await world.until(lambda: len(world.cycles) == 3)
+
+    assert world.cycles == [{"a", "b"}, {"a"}, {"a"}]

@@ -100,3 +100,39 @@ def test_an_overdue_cycle_counts_as_waiting():
     schedule = a_started_schedule()
 
     assert schedule.age_s(61.5) == 1.5
+
+
+def test_what_waits_for_a_moment_is_due_then_and_alone():
+    schedule = a_started_schedule()
+
+    schedule.want_at(B, 20.0)
+    schedule.want_at(B, 25.0)
+
+    assert schedule.wait_s(10.0, [A, B]) == 10.0
+    assert schedule.wait_s(10.0, [A]) == 50.0
+    assert schedule.due(19.9, [A, B]) == frozenset()
+    assert schedule.due(20.0, [A, B]) == {B}
+    assert schedule.age_s(23.0) == 3.0
+    schedule.over([B], [A, B], now_s=20.5)
+    assert schedule.due(26.0, [A, B]) == frozenset()
+    assert schedule.wait_s(26.0, [A, B]) == 34.0
+
+
+def test_a_moment_comes_also_where_there_is_no_interval():
+    schedule = a_started_schedule(interval_s=0)
+
+    schedule.want_at(A, 100.0)
+
+    assert schedule.wait_s(40.0, [A, B]) == 60.0
+    assert schedule.due(100.0, [A, B]) == {A}
+
+
+def test_a_moment_is_forgotten_with_its_resource_and_while_all_is_paused():
+    schedule = a_started_schedule()
+    schedule.want_at(A, 10.0)
+    schedule.forget(A)
+    assert schedule.due(20.0, [A, B]) == frozenset()
+    paused = Schedule(-1)
+    paused.want_at(A, 10.0)
+    assert paused.due(20.0, [A]) == frozenset()
+    assert paused.wait_s(20.0, [A]) is None
