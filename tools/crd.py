@@ -37,7 +37,7 @@ DESCRIPTIONS = {
     "platforms": "Platforms of which the image must offer one, as os/arch[/variant].",
     "downgrade": "When an older tag may replace a newer one.",
     "minimumAge": "How old a tag must be to be taken, such as 3d, 72h or 1d12h.",
-    "minimumAgeFrom": "From when it counts: seen by this program, or created by what the image says.",
+    "minimumAgeFrom": "From when it counts: seen by this program, or created as the image says.",
     "imagesVerification": "Signatures that an image must have before it is used.",
     "requiredKeys": "Whether a signature by any of the keys in the Secret is enough.",
     "requiredAnnotations": "Annotations that must be signed along.",
