@@ -15,6 +15,7 @@ SERVICE_ACCOUNT = "argocd-image-updater-controller"
 # The CRD stays: the other tests of the process use it.
 CLUSTER_WIDE = ("ClusterRole", "ClusterRoleBinding")
 WATCHED_NAMESPACE = DEPLOY / "kustomize" / "watched-namespace"
+DESTINATION_NAMESPACE = DEPLOY / "kustomize" / "destination-namespace"
 
 
 def render(overlay=DEFAULT_OVERLAY, *, namespace):

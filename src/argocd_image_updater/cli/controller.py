@@ -97,6 +97,8 @@ def controller_options(options: ClusterOptions) -> ControllerOptions:
             program_timeout_s=run.credentials.program_timeout_s,
             cloud_identities=run.credentials.cloud_identities,
             docker_config=run.credentials.docker_config,
+            workload_pull_secrets=run.credentials.workload_pull_secrets,
+            argocd_repositories=run.credentials.argocd_repositories,
         ),
         events=not options.disable_kube_events,
         probe_address=options.health_probe_bind_address,

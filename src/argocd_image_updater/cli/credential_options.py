@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 SOURCES = "image-credential-sources"
 NAMESPACES = "shared-secret-namespaces"
 TIMEOUT = "credential-program-timeout"
+WORKLOADS = "workload-pull-secrets"
+ARGOCD = "argocd-repository-credentials"
 CLOUDS = "cloud-identities"
 DOCKER_CONFIG = "docker-config"
 
@@ -39,7 +41,8 @@ class CredentialOptions:
 
     image_sources: kinds beside Secrets, None = not said. shared_namespaces: whose Secrets every
     image may use. cloud_identities: clouds whose registries get this program's identity.
-    docker_config: whether the logins of Docker are used.
+    docker_config: whether the logins of Docker are used. workload_pull_secrets: whether those of
+    the destination's ServiceAccounts are. argocd_repositories: whether Argo CD's own are.
     """
 
     image_sources: frozenset[str] | None
@@ -47,6 +50,8 @@ class CredentialOptions:
     program_timeout_s: float
     cloud_identities: frozenset[Cloud]
     docker_config: bool
+    workload_pull_secrets: bool
+    argocd_repositories: bool
 
 
 def read_credential_options(settings: Mapping[str, Setting]) -> CredentialOptions:
@@ -63,6 +68,8 @@ def read_credential_options(settings: Mapping[str, Setting]) -> CredentialOption
         docker_config=read_docker_config_switch(
             settings[DOCKER_CONFIG], usual=bool(settings["manifests"].value)
         ),
+        workload_pull_secrets=settings[WORKLOADS].value,
+        argocd_repositories=settings[ARGOCD].value,
     )
 
 

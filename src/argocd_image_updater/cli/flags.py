@@ -130,6 +130,24 @@ _REGISTRIES = (
         section=Section.REGISTRIES,
     ),
     Flag(
+        "workload-pull-secrets",
+        "Use the pull secrets of the ServiceAccounts in the namespace that an Application is "
+        "deployed to, in this cluster, where no credentials are configured.",
+        kind=Kind.BOOL,
+        default=False,
+        env="IMAGE_UPDATER_WORKLOAD_PULL_SECRETS",
+        section=Section.REGISTRIES,
+    ),
+    Flag(
+        "argocd-repository-credentials",
+        "Use the credentials of Argo CD's own OCI repositories for images of the same registry, "
+        "where no credentials are configured.",
+        kind=Kind.BOOL,
+        default=False,
+        env="IMAGE_UPDATER_ARGOCD_REPOSITORY_CREDENTIALS",
+        section=Section.REGISTRIES,
+    ),
+    Flag(
         "cloud-identities",
         "Clouds whose registries get the identity of this program where no credentials are "
         "configured, separated by commas: aws, gcp, azure; or none.",

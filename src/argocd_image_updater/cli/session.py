@@ -62,6 +62,8 @@ def open_session(options: RunOptions) -> AbstractAsyncContextManager[Session]:
             credential_program_timeout_s=options.credentials.program_timeout_s,
             cloud_identities=options.credentials.cloud_identities,
             docker_config=options.credentials.docker_config,
+            workload_pull_secrets=options.credentials.workload_pull_secrets,
+            argocd_repositories=options.credentials.argocd_repositories,
             environment=options.environment,
         )
     )

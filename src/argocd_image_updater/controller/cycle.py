@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.report import CycleReport
     from argocd_image_updater.core.resolution import Context
     from argocd_image_updater.core.resource import Resource
+    from argocd_image_updater.core.settings import ApplicationIntent
     from argocd_image_updater.core.shards import Share
     from argocd_image_updater.core.snapshot import Snapshot
     from argocd_image_updater.writers.branches import Pusher
@@ -49,6 +50,14 @@ class Progress:
 
 
 def _anybody() -> None: ...
+
+
+class FindsCredentials(Protocol):
+    """Gives each image that names no credentials those that are found for it."""
+
+    async def complete(
+        self, intents: Sequence[ApplicationIntent]
+    ) -> Sequence[ApplicationIntent]: ...
 
 
 class WritesApplications(Protocol):
@@ -71,6 +80,7 @@ class Services:
     write_applications: WritesApplications
     check_turn: Callable[[], None] = _anybody
     history: RemembersWrites | None = None
+    credentials: FindsCredentials | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,7 @@ def _source_line(source: Source) -> str:
         SourceState.USED: "used",
         SourceState.NOTHING: "nothing for this registry",
         SourceState.OFF: "off",
+        SourceState.ELSEWHERE: "of an Application only, see explain",
         SourceState.BEHIND: "not reached",
         SourceState.FAILED: "failed",
     }

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from argocd_image_updater.controller.credential_search import CredentialSearch, SearchRules
 from argocd_image_updater.controller.cycle import CycleSettings, Progress, Services, run_cycle
 from argocd_image_updater.controller.engines import EngineOptions, Engines
 from argocd_image_updater.controller.repositories import Repositories
@@ -37,7 +38,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from argocd_image_updater.core.application import ObjectKey
+    from argocd_image_updater.core.projects import Project
     from argocd_image_updater.core.report import CycleReport
+    from argocd_image_updater.core.service_accounts import ServiceAccount
     from argocd_image_updater.core.snapshot import Secret, Snapshot
     from argocd_image_updater.registry.credentials.clouds import Cloud
     from argocd_image_updater.registry.endpoints import EndpointTable
@@ -73,17 +76,27 @@ class StandaloneOptions:
     credential_program_timeout_s: float = DEFAULT_TIMEOUT_S
     cloud_identities: frozenset[Cloud] = frozenset()
     docker_config: bool = False
+    workload_pull_secrets: bool = False
+    argocd_repositories: bool = False
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class SnapshotSecrets:
-    """The Secrets of the snapshot that the current cycle works on."""
+    """The Secrets and ServiceAccounts of the snapshot that the current cycle works on."""
 
     def __init__(self) -> None:
         self._secrets = MappedSecrets()
+        self._accounts: Mapping[ObjectKey, ServiceAccount] = {}
 
     def use(self, snapshot: Snapshot) -> None:
         self._secrets = MappedSecrets(snapshot.secrets)
+        self._accounts = snapshot.service_accounts
+
+    async def service_account(self, key: ObjectKey) -> ServiceAccount | None:
+        return self._accounts.get(key)
+
+    async def project(self, _key: ObjectKey) -> Project | None:
+        return None  # the folders have one owner, so no project decides
 
     async def read(self, key: ObjectKey) -> Secret | None:
         return await self._secrets.read(key)
@@ -111,6 +124,12 @@ class StandaloneSession:
             dry_run=options.dry_run,
         )
         self._secrets = SnapshotSecrets()
+        self._rules = SearchRules(
+            options.argocd_namespace,
+            workload=options.workload_pull_secrets,
+            argocd=options.argocd_repositories,
+            projects_decide=False,
+        )
 
     async def __aenter__(self) -> Self:
         options = self._options
@@ -157,6 +176,7 @@ class StandaloneSession:
         self._secrets.use(snapshot)
         engines = self._engines
         engines.begin_cycle(table)
+        search = self._search(table)
         report = await run_cycle(
             snapshot,
             context=self._context(snapshot),
@@ -172,16 +192,22 @@ class StandaloneSession:
                 git=engines.git,
                 write_applications=write_manifest_files,
                 history=engines.history,
+                credentials=search if self._rules.is_on else None,
             ),
             settings=self._settings,
             on_progress=progress,
         )
-        trouble = filter(None, engines.troubles())
+        trouble = (*filter(None, engines.troubles()), *table.warnings)
         return replace(
             report,
             requests=engines.requests(),
             duration_s=time.monotonic() - started,
-            warnings=(*trouble, *table.warnings, *report.warnings, *_selecting_nothing(report)),
+            warnings=(
+                *trouble,
+                *search.warnings,
+                *report.warnings,
+                *_selecting_nothing(report),
+            ),
         )
 
     def _read(self) -> tuple[Snapshot, EndpointTable]:
@@ -211,6 +237,12 @@ class StandaloneSession:
             return snapshot, load_table(None, extra=extra)
         text, file = snapshot.registries_conf
         return snapshot, load_table(text, file=file, extra=extra)
+
+    def _search(self, table: EndpointTable) -> CredentialSearch:
+        """Return what looks for the credentials of images that name none, in this cycle."""
+        return CredentialSearch(
+            self._rules, table=table, destinations=self._secrets, secrets=self._secrets
+        )
 
     def _context(self, snapshot: Snapshot) -> Context:
         return Context(

@@ -12,6 +12,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# What Argo CD calls the cluster that it runs in.
+OWN_CLUSTER_URL = "https://kubernetes.default.svc"
+OWN_CLUSTER_NAME = "in-cluster"
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class ObjectKey:
@@ -91,6 +95,22 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Destination:
+    """Where an Application is deployed to: a cluster by its URL or its name, and a namespace."""
+
+    server: str = ""
+    name: str = ""
+    namespace: str = ""
+
+    @property
+    def is_own_cluster(self) -> bool:
+        """Tell whether it is the cluster that Argo CD itself runs in."""
+        if self.server:
+            return self.server.rstrip("/") == OWN_CLUSTER_URL
+        return self.name == OWN_CLUSTER_NAME
+
+
+@dataclass(frozen=True, slots=True)
 class Application:
     """Snapshot of one Application.
 
@@ -109,6 +129,7 @@ class Application:
     labels: Mapping[str, str] = field(default_factory=dict)
     annotations: Mapping[str, str] = field(default_factory=dict)
     project: str = ""
+    destination: Destination = Destination()
     uid: str = ""
     resource_version: str = ""
     deleting: bool = False

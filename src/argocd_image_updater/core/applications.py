@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from argocd_image_updater.core.application import (
     Application,
+    Destination,
     EnvEntry,
     HelmParameter,
     ObjectKey,
@@ -64,6 +65,7 @@ _APPLICATION = _open(
     ),
     spec=_open(
         project=Text(),
+        destination=_open(server=Text(), name=Text(), namespace=Text()),
         source=_SOURCE,
         sources=ListOf(_SOURCE),
         sourceHydrator=_open(drySource=_SOURCE),
@@ -143,10 +145,19 @@ def _application(
         labels=labels,
         annotations=annotations,
         project=spec.get("project", ""),
+        destination=_destination(spec.get("destination", {})),
         uid=metadata.get("uid", ""),
         resource_version=metadata.get("resourceVersion", ""),
         deleting=bool(metadata.get("deletionTimestamp")),
         origin=origin,
+    )
+
+
+def _destination(destination: Mapping[str, Any]) -> Destination:
+    return Destination(
+        destination.get("server", ""),
+        destination.get("name", ""),
+        destination.get("namespace", ""),
     )
 
 

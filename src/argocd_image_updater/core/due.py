@@ -120,7 +120,7 @@ def decide_image(
     if not matches:
         return _not_live(settings, live, where=where)
     first = _with_tag(matches[0])
-    repository = policy.locate(settings.reference, settings.pull_secret, namespace)
+    repository = _repository(settings, namespace=namespace, policy=policy)
     if isinstance(repository, Problem):
         return Settled(repository.reason, repository.message, considered=True, live=first)
     choice = choose(
@@ -157,6 +157,16 @@ def decide_image(
     if not isinstance(due, Due):
         return due
     return _verified(settings, repository, due, namespace=namespace, facts=facts)
+
+
+def _repository(
+    settings: ImageSettings, *, namespace: str, policy: Policy
+) -> RepositoryKey | Problem:
+    """Return whom to ask for an image, as whom."""
+    repository = policy.locate(settings.reference, settings.pull_secret, namespace)
+    if isinstance(repository, Problem) or settings.pull_secret or settings.found is None:
+        return repository
+    return settings.found.asked_as(repository)
 
 
 def _guarded(

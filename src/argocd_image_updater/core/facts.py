@@ -56,12 +56,15 @@ class RepositoryKey:
     endpoint: name of the registry endpoint (its table key). repository: path as used in the API.
     credentials: credential reference of the image, empty = the endpoint's own.
     namespace: namespace whose Secrets `credentials` may name; empty when `credentials` is empty.
+    found_by: how `credentials` were found where no reference names them; then they are the key of a
+    Secret.
     """
 
     endpoint: str
     repository: str
     credentials: str = ""
     namespace: str = ""
+    found_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

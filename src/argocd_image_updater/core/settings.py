@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from argocd_image_updater.core.application import Application, ObjectKey, SourceRef
+    from argocd_image_updater.core.found_credentials import FoundCredentials
     from argocd_image_updater.core.reasons import Reason
     from argocd_image_updater.core.reference import ImageReference
 
@@ -86,7 +87,8 @@ class ImageSettings:
     verify_every_key: all keys of `verify_key` must have signed, not just one.
     verify_annotations: what must be signed along, sorted by name.
     origins: setting name → where its value came from (``default``, ``spec``, ``ref``, ``image``,
-    ``annotation <key>``), for people.
+    ``annotation <key>``), for people. found: what was found in place of a pull secret; None =
+    nobody has looked.
     """
 
     alias: str
@@ -108,6 +110,7 @@ class ImageSettings:
     minimum_age_from: AgeFrom = AgeFrom.SEEN
     origins: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    found: FoundCredentials | None = None
 
 
 @dataclass(frozen=True, slots=True)

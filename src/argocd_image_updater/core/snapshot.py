@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from argocd_image_updater.core.application import Application, ObjectKey
     from argocd_image_updater.core.resource import Resource
+    from argocd_image_updater.core.service_accounts import ServiceAccount
     from argocd_image_updater.core.settings import Problem
 
 
@@ -35,6 +36,7 @@ class Snapshot:
     resources: tuple[Resource, ...] = ()
     applications: tuple[Application, ...] = ()
     secrets: Mapping[ObjectKey, Secret] = field(default_factory=dict)
+    service_accounts: Mapping[ObjectKey, ServiceAccount] = field(default_factory=dict)
     config_maps: Mapping[ObjectKey, Mapping[str, str]] = field(default_factory=dict)
     registries_conf: tuple[str, str] | None = None
     registries_extra: tuple[str, str] | None = None

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from argocd_image_updater.core.argocd_secrets import REPOSITORY_TYPES, SECRET_TYPE_LABEL
 from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.errors import RemoteError, UpdaterError
@@ -27,12 +28,7 @@ from argocd_image_updater.git.failures import GitError
 from argocd_image_updater.git.mirror import Mirror, open_mirror
 from argocd_image_updater.git.refs import HEADS, revision_fault, short_branch
 from argocd_image_updater.git.remote import RemoteTips, list_tips
-from argocd_image_updater.git.repository_secrets import (
-    REPOSITORY_TYPE,
-    SECRET_TYPE_LABEL,
-    TEMPLATE_TYPE,
-    repository_credential,
-)
+from argocd_image_updater.git.repository_secrets import repository_credential
 from argocd_image_updater.git.urls import parse_url
 
 if TYPE_CHECKING:
@@ -217,7 +213,7 @@ async def find_credential(
         known = await secrets.list_labelled(
             controller_namespace,
             label=SECRET_TYPE_LABEL,
-            values=frozenset({REPOSITORY_TYPE, TEMPLATE_TYPE}),
+            values=REPOSITORY_TYPES,
         )
         return repository_credential(known, key.repository, project=key.project)
     secret = await secrets.read(reference)

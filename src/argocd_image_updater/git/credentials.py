@@ -12,16 +12,11 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.application import ObjectKey
+from argocd_image_updater.core.argocd_secrets import is_true, text_fields
 from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.git.failures import GitError
-from argocd_image_updater.git.secret_fields import (
-    credential_fault,
-    is_true,
-    needed_field,
-    number_field,
-    text_fields,
-)
+from argocd_image_updater.git.secret_fields import credential_fault, needed_field, number_field
 from argocd_image_updater.git.urls import mask_url
 
 if TYPE_CHECKING:

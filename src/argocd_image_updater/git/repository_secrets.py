@@ -11,25 +11,23 @@ import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from argocd_image_updater.git.credentials import CredentialKind, GitCredential
-from argocd_image_updater.git.secret_fields import (
+from argocd_image_updater.core.argocd_secrets import (
+    REPOSITORY_TYPE,
+    SECRET_TYPE_LABEL,
+    TEMPLATE_TYPE,
     SecretFields,
-    credential_fault,
     is_boolean,
     is_true,
-    number_field,
     text_fields,
 )
+from argocd_image_updater.git.credentials import CredentialKind, GitCredential
+from argocd_image_updater.git.secret_fields import credential_fault, number_field
 from argocd_image_updater.git.urls import mask_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from argocd_image_updater.core.snapshot import Secret
-
-SECRET_TYPE_LABEL = "argocd.argoproj.io/secret-type"  # noqa: S105 - a label, not a password
-REPOSITORY_TYPE = "repository"
-TEMPLATE_TYPE = "repo-creds"
 
 _HAS_CREDENTIALS = (
     "username",

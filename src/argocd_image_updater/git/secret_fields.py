@@ -11,21 +11,7 @@ from argocd_image_updater.git.failures import GitError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-SecretFields = dict[str, str]
-
 _INT64_LIMIT = 1 << 63
-_TRUE = {"1", "t", "T", "true", "TRUE", "True"}
-_FALSE = {"0", "f", "F", "false", "FALSE", "False"}
-
-
-def is_true(text: str | None) -> bool:
-    """Whether Go reads the text as true."""
-    return text in _TRUE
-
-
-def is_boolean(text: str) -> bool:
-    """Whether Go reads the text as a boolean."""
-    return text in _TRUE | _FALSE
 
 
 def number_field(
@@ -47,10 +33,6 @@ def needed_field(fields: Mapping[str, str], name: str, secret: str) -> str:
     if name not in fields:
         raise credential_fault(f"invalid secret {secret}: does not contain field {name}")
     return fields[name]
-
-
-def text_fields(data: Mapping[str, bytes]) -> SecretFields:
-    return {name: value.decode("utf-8", "replace") for name, value in data.items()}
 
 
 def credential_fault(message: str) -> GitError:

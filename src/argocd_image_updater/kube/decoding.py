@@ -49,6 +49,7 @@ class _ApplicationStatus(TypedDict, total=False):
 
 class _ApplicationSpec(TypedDict, total=False):
     project: Any
+    destination: Any
     source: Any
     sources: Any
     sourceHydrator: Any

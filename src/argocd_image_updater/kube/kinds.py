@@ -46,6 +46,8 @@ IMAGE_UPDATERS = Kind(
 )
 APPLICATIONS = Kind("argoproj.io", "v1alpha1", "applications", "Application")
 SECRETS = Kind("", "v1", "secrets", "Secret")
+SERVICE_ACCOUNTS = Kind("", "v1", "serviceaccounts", "ServiceAccount")
+PROJECTS = Kind("argoproj.io", "v1alpha1", "appprojects", "AppProject")
 CONFIG_MAPS = Kind("", "v1", "configmaps", "ConfigMap")
 EVENTS = Kind("", "v1", "events", "Event")
 LEASES = Kind("coordination.k8s.io", "v1", "leases", "Lease")

@@ -1,8 +1,8 @@
 """The store of stand-alone mode: folders of manifests as one snapshot.
 
 Everything that a cluster would hold is read from files: resources, Applications, Secrets,
-ConfigMaps and the registries file. A broken file, document or object ends only itself and is named
-with file and line; objects of other kinds are nobody's business.
+ConfigMaps, ServiceAccounts and the registries file. A broken file, document or object ends only
+itself and is named with file and line; objects of other kinds are nobody's business.
 
 Source of the rules: docs/standalone.md.
 """
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from argocd_image_updater.core import applications as application_kind
 from argocd_image_updater.core import resource as resource_kind
+from argocd_image_updater.core import service_accounts as account_kind
 from argocd_image_updater.core.application import Application, ObjectKey, Origin
 from argocd_image_updater.core.applications import decode_application
 from argocd_image_updater.core.reasons import Reason
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from argocd_image_updater.core.service_accounts import ServiceAccount
+
 DEFAULT_NAMESPACE = "argocd"
 REGISTRIES_CONFIG_MAP = "argocd-image-updater-config"
 _APPLICATION_API = f"{application_kind.API_GROUP}/v1alpha1"
@@ -57,6 +60,7 @@ class _Collector:
     resources: dict[ObjectKey, Resource] = field(default_factory=dict)
     applications: dict[ObjectKey, Application] = field(default_factory=dict)
     secrets: dict[ObjectKey, Secret] = field(default_factory=dict)
+    service_accounts: dict[ObjectKey, ServiceAccount] = field(default_factory=dict)
     config_maps: dict[ObjectKey, Mapping[str, str]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
@@ -100,6 +104,7 @@ def read_snapshot(
         resources=tuple(item for _, item in sorted(collector.resources.items())),
         applications=tuple(item for _, item in sorted(collector.applications.items())),
         secrets=collector.secrets,
+        service_accounts=collector.service_accounts,
         config_maps=collector.config_maps,
         registries_conf=_registries_conf(
             registries_conf_path, found.registries, collector=collector
@@ -168,6 +173,8 @@ def _add(document: Mapping[str, Any], origin: Origin, collector: _Collector) -> 
             _add_application(document, origin, collector)
         case version, "Secret" if version == _CORE_API:
             _add_secret(document, origin, collector)
+        case version, account_kind.KIND if version == _CORE_API:
+            _add_service_account(document, origin, collector)
         case version, "ConfigMap" if version == _CORE_API:
             _add_config_map(document, origin, collector)
 
@@ -203,6 +210,14 @@ def _add_secret(document: Mapping[str, Any], origin: Origin, collector: _Collect
         secret, warnings = decode_secret(document, key, origin=origin)
         collector.secrets[key] = secret
         collector.warnings += warnings
+
+
+def _add_service_account(
+    document: Mapping[str, Any], origin: Origin, collector: _Collector
+) -> None:
+    key = object_key(document, default_namespace=collector.default_namespace)
+    if key is not None and collector.is_first(account_kind.KIND, key, origin):
+        collector.service_accounts[key] = account_kind.decode_service_account(document, key)
 
 
 def _add_config_map(document: Mapping[str, Any], origin: Origin, collector: _Collector) -> None:

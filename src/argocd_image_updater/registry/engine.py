@@ -80,6 +80,7 @@ class CycleCredentials:
                 pull_secret=self._repository.credentials,
                 namespace=self._repository.namespace,
                 repository=self._repository.repository,
+                found_by=self._repository.found_by,
             )
         return self._found
 
@@ -442,7 +443,13 @@ class RegistryEngine:
         """Return the name a repository is stored under: one per registry and identity."""
         assert self._table is not None, "begin_cycle comes first"
         api_url = self._table.by_prefix(repository.endpoint).api_url
-        parts = (api_url, repository.repository, repository.namespace, repository.credentials)
+        parts = (
+            api_url,
+            repository.repository,
+            repository.namespace,
+            repository.credentials,
+            repository.found_by,
+        )
         return " ".join(parts).rstrip()
 
 

@@ -112,6 +112,7 @@ def test_settings_under_friendly_names_and_under_keys_reach_the_config_map():
         "git.email": "updater@example.com",
         "git.commit-message-template": "build: {{ .AppName }}",
         "git.commit-sign-off": "true",
+        "workload-pull-secrets": "true",
     }
     assert container(found)["args"] == [
         "--metrics-bind-address=:8443",
@@ -178,3 +179,23 @@ def test_a_changed_setting_makes_a_new_pod():
 )
 def test_a_mistake_in_the_values_is_named(words, told):
     assert told in template(*words, refused=True)
+
+
+def test_pull_secrets_of_the_workload_bring_their_rights():
+    on = ("--set", "workloadPullSecrets.enabled=true")
+    found = documents(template(*on, "--set", "workloadPullSecrets.namespaces={shop,web}"))
+    assert settings(found)["workload-pull-secrets"] == "true"
+    roles = [
+        (document["metadata"]["namespace"], document["rules"])
+        for document in found
+        if document["kind"] == "Role" and "destination" in document["metadata"]["name"]
+    ]
+    rules = [{"apiGroups": [""], "resources": ["serviceaccounts", "secrets"], "verbs": ["get"]}]
+    assert roles == [("shop", rules), ("web", rules)]
+    everywhere = of_kind(
+        documents(template(*on, "--set", "workloadPullSecrets.namespaces={*}")), "ClusterRole"
+    )
+    assert everywhere[f"{RELEASE}-destination-role"]["rules"] == rules
+    off = documents(template())
+    assert "workload-pull-secrets" not in settings(off)
+    assert not [document for document in off if "destination" in document["metadata"]["name"]]

@@ -1,10 +1,14 @@
 """The shipped roles give the controller what it needs and nothing else: the server judges."""
 
+import json
+import os
+
 import pytest
 
 from argocd_image_updater.errors import DeniedError
 from argocd_image_updater.kube.kinds import APPLICATIONS
 from clusters.shipped import (
+    DESTINATION_NAMESPACE,
     SERVICE_ACCOUNT,
     WATCHED_NAMESPACE,
     apply_install,
@@ -12,6 +16,7 @@ from clusters.shipped import (
     kubeconfig_of_controller,
     render,
 )
+from install import DEFAULT_OVERLAY, DEPLOY, OVERLAYS
 
 pytestmark = pytest.mark.lab("etcd", "kube-apiserver", "kustomize")
 OURS, ARGO = "argocd-image-updater.argoproj.io", "argoproj.io"
@@ -149,6 +154,44 @@ def test_metrics_may_be_read_by_who_is_bound_to_the_reader(server, namespace, in
     assert not may(server, namespace, "get", resource="", path="/metrics")
     install("namespace-install")
     assert may(server, namespace, "get", resource="", path="/metrics")
+
+
+def kustomization(folder, *components):
+    """Write a kustomization as a user does, of the default overlay and some components."""
+    parts = {
+        "resources": [os.path.relpath(OVERLAYS / DEFAULT_OVERLAY, folder)],
+        "components": [
+            os.path.relpath(DEPLOY / "kustomize" / "components" / name, folder)
+            for name in components
+        ],
+    }
+    (folder / "kustomization.yaml").write_text(json.dumps(parts))
+    return folder
+
+
+DESTINATION = {("", "serviceaccounts"): {"get"}, ("", "secrets"): {"get"}}
+PROJECTS = {(ARGO, "appprojects"): {"get"}}
+
+
+def test_pull_secrets_of_the_workload_open_only_the_namespaces_that_are_given(
+    server, other, cleaning, tmp_path
+):
+    folder = kustomization(tmp_path, "workload-pull-secrets")
+    cleaning.extend(apply_install(server, namespace="argocd", overlay=folder))
+    server.objects.apply(render(DESTINATION_NAMESPACE, namespace=other))
+    assert rights_of(server, "argocd", namespace="argocd") == OWN | PROJECTS
+    assert rights_of(server, "argocd", namespace=other) == ELSEWHERE | DESTINATION
+    third = server.objects.namespace(f"{other}-third")
+    assert rights_of(server, "argocd", namespace=third) == ELSEWHERE
+
+
+def test_every_destination_can_be_opened_at_once(server, namespace, other, cleaning, tmp_path):
+    folder = kustomization(tmp_path, "workload-pull-secrets", "every-destination")
+    cleaning.extend(apply_install(server, namespace=namespace, overlay=folder))
+    own = rights_of(server, namespace, namespace=namespace)
+    assert own == OWN | PROJECTS | {("", "serviceaccounts"): {"get"}}
+    assert rights_of(server, namespace, namespace=other) == ELSEWHERE | DESTINATION
+    assert not may(server, namespace, "list", resource="secrets", namespace=other)
 
 
 async def test_the_kubeconfig_of_the_controller_reads_as_the_controller(

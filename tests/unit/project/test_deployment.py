@@ -72,6 +72,7 @@ def test_nothing_has_to_be_there_for_the_pod_to_start():
         container()["args"],
         [*container()["args"], "--watch-namespaces=*"],
         [*container()["args"], "--shards=3"],
+        [*container()["args"], "--workload-pull-secrets"],
     ],
 )
 def test_the_arguments_are_understood(arguments):
@@ -84,7 +85,7 @@ def test_the_arguments_are_understood(arguments):
 def test_overlays_add_only_arguments_that_are_tried_above():
     patches = (DEPLOY / "kustomize").rglob("components/*/kustomization.yaml")
     added = {word for file in patches for word in re.findall(r"value: (--\S+)", file.read_text())}
-    assert added == {"--watch-namespaces=*", "--shards=3"}
+    assert added == {"--watch-namespaces=*", "--shards=3", "--workload-pull-secrets"}
 
 
 @pytest.mark.parametrize(

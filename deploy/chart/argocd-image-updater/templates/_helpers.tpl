@@ -81,6 +81,7 @@ subjects:
 {{- if $config.disableKubeEvents -}}{{- $_ := set $data "kube.events" "true" -}}{{- end -}}
 {{- if $config.gitCommitSignOff -}}{{- $_ := set $data "git.commit-sign-off" "true" -}}{{- end -}}
 {{- with $config.registries -}}{{- $_ := set $data "registries.conf" (toYaml (dict "registries" .)) -}}{{- end -}}
+{{- if .Values.workloadPullSecrets.enabled -}}{{- $_ := set $data "workload-pull-secrets" "true" -}}{{- end -}}
 {{- if .Values.webhook.enabled -}}
 {{- $_ := set $data "webhook.enable" "true" -}}
 {{- $_ := set $data "webhook.port" (toString .Values.webhook.port) -}}

@@ -65,6 +65,7 @@ _SETTINGS: tuple[tuple[str, Callable[[ImageSettings], Any]], ...] = (
     ("minimumAge", _minimum_age),
     ("minimumAgeFrom", lambda settings: _minimum_age(settings) and settings.minimum_age_from.value),
     ("pullSecret", lambda settings: settings.pull_secret),
+    ("credentials found", lambda settings: settings.found.note if settings.found else ""),
     ("manifestTargets.helm.name", lambda settings: settings.target.helm_name),
     ("manifestTargets.helm.tag", lambda settings: settings.target.helm_tag),
     ("manifestTargets.helm.spec", lambda settings: settings.target.helm_spec),

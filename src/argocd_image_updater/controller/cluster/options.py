@@ -32,7 +32,7 @@ class CredentialRules:
     """What the pull secrets of images may name, and what registries without credentials get.
 
     sources: None = by the watched namespaces. cloud_identities: clouds whose registries get this
-    program's identity.
+    program's identity. workload_pull_secrets, argocd_repositories: what is looked for.
     """
 
     sources: frozenset[str] | None = None
@@ -40,6 +40,8 @@ class CredentialRules:
     program_timeout_s: float = DEFAULT_TIMEOUT_S
     cloud_identities: frozenset[Cloud] = frozenset()
     docker_config: bool = False
+    workload_pull_secrets: bool = False
+    argocd_repositories: bool = False
 
 
 @dataclass(frozen=True, slots=True)

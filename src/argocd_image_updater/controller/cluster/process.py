@@ -29,6 +29,7 @@ from argocd_image_updater.controller.trust import SSH_CONFIG_PATH
 from argocd_image_updater.core.shards import STATUS_SHARD, WHOLE
 from argocd_image_updater.kube.client import KubeClient
 from argocd_image_updater.kube.config import load_access, pod_namespace
+from argocd_image_updater.kube.destinations import ClusterDestinations
 from argocd_image_updater.kube.events import EventWriter
 from argocd_image_updater.kube.kinds import APPLICATIONS, IMAGE_UPDATERS
 from argocd_image_updater.kube.secrets import ClusterSecrets
@@ -189,6 +190,7 @@ class Controller:
             namespaces=self._namespaces,
             store=self._store,
             secrets=ClusterSecrets(self._client),
+            destinations=ClusterDestinations(self._client),
             files=self._files,
             write_applications=ApplicationWriter(
                 self._client, store=self._store, check_turn=turns.check

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 from argocd_image_updater.controller.cluster.secrets import CycleSecrets
+from argocd_image_updater.controller.credential_search import CredentialSearch, SearchRules
 from argocd_image_updater.controller.cycle import CycleSettings, Services, run_cycle
 from argocd_image_updater.controller.engines import EngineOptions, Engines
 from argocd_image_updater.controller.repositories import Repositories
@@ -52,9 +53,11 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.resource import Resource, VerificationBlock
     from argocd_image_updater.core.snapshot import Secret, Snapshot
     from argocd_image_updater.git.settings import GitStatistics
+    from argocd_image_updater.kube.destinations import ClusterDestinations
     from argocd_image_updater.kube.secrets import ClusterSecrets
     from argocd_image_updater.kube.store import ClusterStore
     from argocd_image_updater.registry.cache_lookups import CacheLookup
+    from argocd_image_updater.registry.endpoints import EndpointTable
     from argocd_image_updater.registry.traffic import Exchange
 
 
@@ -71,6 +74,7 @@ class ClusterSession:
         namespaces: Namespaces,
         store: ClusterStore,
         secrets: ClusterSecrets,
+        destinations: ClusterDestinations,
         files: SettingsFiles,
         write_applications: WritesApplications,
         turns: Turns,
@@ -82,6 +86,12 @@ class ClusterSession:
         self._store = store
         self._cluster_secrets = secrets
         self._secrets = CycleSecrets(secrets)
+        self._destinations = destinations
+        self._rules = SearchRules(
+            namespaces.argocd,
+            workload=options.credentials.workload_pull_secrets,
+            argocd=options.credentials.argocd_repositories,
+        )
         self._files = files
         self._write_applications = write_applications
         self._turns = turns
@@ -124,7 +134,9 @@ class ClusterSession:
         secrets = await self._secrets.read_present(_key_secrets(resources))
         trouble = await self._lay_git_files(resources, loaded.ssh_config)
         share = self._turns.share
-        self._engines.begin_cycle(divided(loaded.table, shards=share.shards, held=len(share.held)))
+        table = divided(loaded.table, shards=share.shards, held=len(share.held))
+        self._engines.begin_cycle(table)
+        search = self._search(table)
         report = await run_cycle(
             snapshot,
             context=self._context(secrets),
@@ -139,6 +151,7 @@ class ClusterSession:
                 git=self._engines.git,
                 write_applications=self._write_applications,
                 history=self._engines.history,
+                credentials=search if self._rules.is_on else None,
                 check_turn=self._turns.check,
             ),
             settings=self._cycle_settings(loaded.template),
@@ -150,7 +163,7 @@ class ClusterSession:
             _with_failures(report, unusable) if share.writes_status else report,
             requests=self._engines.requests(),
             duration_s=time.monotonic() - started,
-            warnings=(*troubles, *loaded.warnings, *report.warnings),
+            warnings=(*troubles, *loaded.warnings, *search.warnings, *report.warnings),
         )
 
     @property
@@ -197,6 +210,12 @@ class ClusterSession:
             if texts is not None:
                 found[key] = texts
         await asyncio.to_thread(lay_trust, found, self._trust_folder, namespace=namespace)
+
+    def _search(self, table: EndpointTable) -> CredentialSearch:
+        """Return what looks for the credentials of images that name none, in this cycle."""
+        return CredentialSearch(
+            self._rules, table=table, destinations=self._destinations, secrets=self._secrets
+        )
 
     def _context(self, secrets: Mapping[ObjectKey, Secret]) -> Context:
         return Context(

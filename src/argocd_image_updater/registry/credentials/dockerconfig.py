@@ -80,6 +80,22 @@ def credentials_from_docker_config(
     )
 
 
+def longest_match(text: str, *, api_url: str, repository: str) -> int:
+    """Return how many path components the best entry for a repository has; -1 = none is for it."""
+    entries = docker_config_section(read_docker_config(text), "auths")
+    if entries is None:
+        raise CredentialValueError("the value has no object 'auths'")
+    keys = matching_keys(entries, api_url=api_url, repository=repository)
+    return path_length(keys[0], api_url=api_url, repository=repository) if keys else -1
+
+
+def path_length(key: str, *, api_url: str, repository: str) -> int:
+    """Return how many path components a key has; -1 = it is not meant for this repository."""
+    if not matching_keys((key,), api_url=api_url, repository=repository):
+        return -1
+    return len(_locate(key, scheme=_scheme(api_url)).path)
+
+
 def usable_entry(entries: list[Any], *, source: str, identity_tokens: bool = False) -> Credentials:
     """Return the credentials of the first entry that has some; raise where none has."""
     problem = CredentialValueError("")

@@ -1,7 +1,8 @@
 """Credentials for a question to a registry: the chain of all sources.
 
-In this order: the image's own reference, the endpoint's, the identity of the registry's cloud, the
-logins of Docker on this machine, none. The last ones take part where the operator wants it. An
+In this order: the image's own reference, the endpoint's, a Secret that was found for the image,
+the identity of the registry's cloud, the logins of Docker on this machine, none. The last ones take
+part where the operator wants it; whoever asks looks for the Secret (`secret_search.py`). An
 image's own reference is read anew each time and never mixed with the endpoint's pair; where the
 chosen source fails, nothing else is tried. It may name Secrets of its own namespace only, which is
 checked on the parsed reference. The pair of an endpoint is kept until it expires or is refused.
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.application import ObjectKey
 from argocd_image_updater.core.facts import Failure, FailureKind
+from argocd_image_updater.core.found_credentials import Finder
 from argocd_image_updater.errors import ConfigError, UpdaterError
 from argocd_image_updater.registry.credentials.cloud_identities import AMBIENT_SETTING
 from argocd_image_updater.registry.credentials.docker_files import DOCKER_CONFIG_SETTING
@@ -28,6 +30,7 @@ from argocd_image_updater.registry.credentials.reference import (
     CredentialReference,
     parse_credential_reference,
 )
+from argocd_image_updater.registry.credentials.secret_search import pair_in_secret
 from argocd_image_updater.registry.credentials.values import decode_value, split_pair
 from argocd_image_updater.registry.endpoint import ANONYMOUS, Credentials
 from argocd_image_updater.registry.single_flight import SingleFlight
@@ -44,6 +47,10 @@ if TYPE_CHECKING:
 # The flags that open what is refused here.
 IMAGE_SOURCES_SETTING = "--image-credential-sources"
 SHARED_NAMESPACES_SETTING = "--shared-secret-namespaces"
+_FOUND = {
+    Finder.WORKLOAD: "the workload's pull secret",
+    Finder.ARGOCD: "Argo CD's repository Secret",
+}
 _PROCESS_KINDS = frozenset((CredentialKind.ENV, CredentialKind.EXT))
 
 
@@ -116,11 +123,18 @@ class CredentialResolver:
         pull_secret: str = "",
         namespace: str = "",
         repository: str = "",
+        found_by: str = "",
     ) -> Credentials | Failure:
         """Return the credentials for a repository, or why there are none.
 
-        pull_secret: the image's own reference. namespace: whose Secrets it may name.
+        pull_secret: the image's own reference. namespace: whose Secrets it may name. found_by: what
+        found a Secret, in place of a reference; then `pull_secret` is its key.
         """
+        if found_by:
+            secret = ObjectKey(namespace, pull_secret.rpartition("/")[2])
+            return await self._found(
+                endpoint, secret, finder=Finder(found_by), repository=repository
+            )
         text = pull_secret or endpoint.credentials
         if not text:
             return await self._unconfigured(endpoint, repository=repository)
@@ -151,6 +165,20 @@ class CredentialResolver:
         if stored and (used is None or _may_be_of(used, stored.raw)):
             del self._stored[endpoint.prefix]
         return True
+
+    async def _found(
+        self, endpoint: Endpoint, key: ObjectKey, *, finder: Finder, repository: str
+    ) -> Credentials | Failure:
+        """Return what a Secret holds that was found for the image and never by its name."""
+        source = f"{_FOUND[finder]} {key}"
+        try:
+            secret = await self._secret(key)
+            return pair_in_secret(
+                secret, finder, api_url=endpoint.api_url, repository=repository, source=source
+            )
+        except UpdaterError as error:
+            about = f"{source} for registry {endpoint.name or endpoint.api_url}"
+            return Failure(FailureKind.CREDENTIALS, f"{about}: {error}")
 
     async def _unconfigured(self, endpoint: Endpoint, *, repository: str) -> Credentials | Failure:
         """Return what an endpoint without credentials gets: of its cloud, of Docker, or none."""
@@ -232,12 +260,16 @@ class CredentialResolver:
             return decode_value(output)
         return decode_value(await self._read_secret(reference))
 
-    async def _read_secret(self, reference: CredentialReference) -> bytes:
+    async def _secret(self, key: ObjectKey) -> Mapping[str, bytes]:
         if self._secret_reader is None:
             raise SourceError("Secrets can be read only with a connection to a cluster")
-        secret = await self._secret_reader(ObjectKey(reference.namespace, reference.name))
+        secret = await self._secret_reader(key)
         if secret is None:
             raise SourceError("the Secret does not exist")
+        return secret
+
+    async def _read_secret(self, reference: CredentialReference) -> bytes:
+        secret = await self._secret(ObjectKey(reference.namespace, reference.name))
         if reference.field not in secret:
             raise SourceError(f"the Secret has no field {reference.field!r}")
         return secret[reference.field]

@@ -12,9 +12,20 @@ from typing import TYPE_CHECKING
 
 from argocd_image_updater.registry.credentials.cloud_identities import AMBIENT_SETTING
 from argocd_image_updater.registry.credentials.docker_files import DOCKER_CONFIG_SETTING
+from argocd_image_updater.registry.credentials.secret_search import (
+    ARGOCD_SETTING,
+    WORKLOAD_SETTING,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+# Where what Applications bring stands in the chain: behind the links of the registry itself.
+_OWN_LINKS = 2
+_OF_APPLICATIONS = (
+    f"pull secrets of the workload ({WORKLOAD_SETTING})",
+    f"repository Secrets of Argo CD ({ARGOCD_SETTING})",
+)
 
 
 class SourceState(StrEnum):
@@ -23,6 +34,7 @@ class SourceState(StrEnum):
     USED = "used"
     NOTHING = "nothing"  # it has nothing for this registry
     OFF = "off"  # it takes no part
+    ELSEWHERE = "elsewhere"  # it belongs to an Application, and none is looked at
     BEHIND = "behind"  # an earlier one decided
     FAILED = "failed"  # it was chosen and gave nothing
 
@@ -72,8 +84,10 @@ def list_sources(chain: Chain, *, used: bool, failed: bool) -> tuple[Source, ...
         Source(name, reference, _state(index, decided, is_on=is_on, failed=failed))
         for index, (name, reference, is_on) in enumerate(links)
     ]
+    of_application = [Source(name, "", SourceState.ELSEWHERE) for name in _OF_APPLICATIONS]
     anonymous = SourceState.USED if decided == len(links) else SourceState.BEHIND
-    return (*found, Source("none (anonymous)", "", anonymous))
+    own, ambient = found[:_OWN_LINKS], found[_OWN_LINKS:]
+    return (*own, *of_application, *ambient, Source("none (anonymous)", "", anonymous))
 
 
 def _state(index: int, decided: int, *, is_on: bool, failed: bool) -> SourceState:
