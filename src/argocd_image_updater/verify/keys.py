@@ -2,7 +2,8 @@
 
 Kinds: ECDSA on P-256, P-384 and P-521, RSA from 2,048 bits on, Ed25519. ECDSA signatures are DER
 over SHA-256, which Cosign uses for every curve, or over the hash of the curve's own size; those of
-RSA are PKCS #1 v1.5 or PSS over SHA-256. A key is never written into a message.
+RSA are PKCS #1 v1.5 or PSS over SHA-256; those of Ed25519 are over the text, or over its SHA-512
+(Ed25519ph), which is how Cosign uses such keys. A key is never written into a message.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from argocd_image_updater.core.public_keys import PemBlock, PublicKeyError, split_keys
+from argocd_image_updater.verify import ed25519ph
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -78,7 +80,7 @@ def _read_key(block: PemBlock) -> PublicKey:
     if isinstance(key, rsa.RSAPublicKey):
         return PublicKey(fingerprint, _rsa(key))
     if isinstance(key, ed25519.Ed25519PublicKey):
-        return PublicKey(fingerprint, (key.verify,))
+        return PublicKey(fingerprint, _ed25519(key))
     raise PublicKeyError("holds a key of a kind that is not ECDSA, RSA or Ed25519")
 
 
@@ -103,3 +105,13 @@ def _rsa(key: rsa.RSAPublicKey) -> tuple[Callable[[bytes, bytes], None], ...]:
         return lambda signature, signed: key.verify(signature, signed, how, hashes.SHA256())
 
     return tuple(map(attempt, _RSA_PADDINGS))
+
+
+def _ed25519(key: ed25519.Ed25519PublicKey) -> tuple[Callable[[bytes, bytes], None], ...]:
+    encoded = key.public_bytes_raw()
+
+    def prehashed(signature: bytes, signed: bytes) -> None:
+        if not ed25519ph.has_signed(encoded, signed, signature):
+            raise InvalidSignature
+
+    return key.verify, prehashed
