@@ -6,7 +6,12 @@ from hypothesis import strategies as st
 from argocd_image_updater.core.choice import Choice, Pending, choose, settle_age
 from argocd_image_updater.core.facts import (
     DigestQuestion,
+    Failure,
+    FailureKind,
     MetadataQuestion,
+    Pushed,
+    PushTimes,
+    PushTimesQuestion,
     RepositoryKey,
     Sighting,
     SightingQuestion,
@@ -44,11 +49,23 @@ def worlds(draw):
     created = {name: draw(st.none() | st.just(0) | instants) for name in names}
     # A tag that was pushed again: what was seen last is not what it points at.
     moved = {name: draw(st.none() | instants) for name in names}
-    return settings, seen, created, moved
+    pushed = draw(st.none() | st.fixed_dictionaries({}, optional=dict.fromkeys(names, instants)))
+    return settings, seen, created, moved, pushed
+
+
+def pointed_at(world, tag):
+    return f"sha256:{tag}" if world[3][tag] is None else f"sha256:{tag}-new"
+
+
+def push_times(world):
+    pushed = world[4]
+    if pushed is None:
+        return Failure(FailureKind.UNTOLD, "it does not tell")
+    return PushTimes({tag: Pushed(pointed_at(world, tag), at_ns) for tag, at_ns in pushed.items()})
 
 
 def found_at(world, now_ns, running=()):
-    settings, seen, created, moved = world
+    settings, seen, created, moved, _ = world
 
     def answer(question):
         match question:
@@ -61,8 +78,10 @@ def found_at(world, now_ns, running=()):
             case MetadataQuestion(tag=tag, fresh=fresh):
                 is_new = moved[tag] is not None and fresh
                 return TagMetadata(f"sha256:{tag}{'-new' if is_new else ''}", created[tag])
+            case PushTimesQuestion():
+                return push_times(world)
             case DigestQuestion(tag=tag):
-                return TagMetadata(f"sha256:{tag}-new")
+                return TagMetadata(pointed_at(world, tag))
 
     facts = {}
     for _ in range(16):
@@ -91,15 +110,16 @@ def found_at(world, now_ns, running=()):
 
 def since_ns(world, tag):
     """Return since when a tag counts, told another way than the product does."""
-    settings, seen, created, moved = world
+    settings, seen, created, moved, pushed = world
     first_ns = seen[tag] if moved[tag] is None else max(seen[tag], moved[tag])
+    first_ns = min(first_ns, (pushed or {}).get(tag, first_ns))
     if settings.minimum_age_from is AgeFrom.CREATED and created[tag]:
         return min(first_ns, created[tag])
     return first_ns
 
 
 def place(world, tag):
-    settings, seen, created, _ = world
+    settings, seen, created, *_ = world
     constraint = settings.reference.tag.name if settings.reference.tag else ""
     order = ranked(settings.strategy, constraint, (Candidate(name, created[name]) for name in seen))
     return [item.name for item in order].index(tag)

@@ -78,8 +78,8 @@ LOOK_UP_FLAGS: tuple[Flag, ...] = (
     ),
     _flag(
         "minimum-age",
-        "How old a tag must be to be chosen, such as 3d, 72h or 1d12h. Nothing was seen before, so "
-        "an age is known only by --minimum-age-from created.",
+        "How old a tag must be to be chosen, such as 3d, 72h or 1d12h. This command has seen nothing "
+        "before: an age is known where the registry tells it, or by --minimum-age-from created.",
         metavar="AGE",
     ),
     _flag(

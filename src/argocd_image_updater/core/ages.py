@@ -1,11 +1,11 @@
 """How old a tag is, and which tag is old enough: the cool-down before a new image is taken.
 
-Rules: 1. age counts from when this program first saw the tag point at its digest; `created` in the
-image counts only where the owner trusts it, for who publishes an image writes that date too; 2. a
-tag that is too young is passed over, the next best may be chosen; 3. what is too young by what was
-seen last is too young whatever it points at by now, so only a tag that would be taken is looked at
-afresh; 4. a tag that runs ends the search: age delays a change, it never undoes one; 5. an age that
-is not known just now leaves the choice open.
+Rules: 1. age counts from when this program first saw the tag point at its digest, or from when the
+registry says that it was pushed; `created` in the image counts only where the owner trusts it, for
+who publishes an image writes that date too; 2. a tag that is too young is passed over, the next
+best may be chosen; 3. what is too young by what was seen last is too young whatever it points at by
+now, so only a tag that would be taken is looked at afresh; 4. a tag that runs ends the search: age
+delays a change, it never undoes one; 5. an age that is not known just now leaves the choice open.
 
 Source of the rules: docs/minimum-age.md.
 """
@@ -22,6 +22,8 @@ from argocd_image_updater.core.facts import (
     Failure,
     FailureKind,
     MetadataQuestion,
+    PushTimes,
+    PushTimesQuestion,
     RepositoryKey,
     Sighting,
     SightingQuestion,
@@ -189,7 +191,30 @@ def judge(
 def _since_ns(
     rule: AgeRule, tag: str, *, digest: str, fresh: bool, facts: Mapping[Question, Answer]
 ) -> int | Failure | frozenset[Question]:
-    """Return since when a tag counts as being what it is."""
+    """Return since when a tag counts as being what it is.
+
+    When it was pushed is asked only where that could end a wait.
+    """
+    since_ns = _seen_ns(rule, tag, digest=digest, fresh=fresh, facts=facts)
+    if not isinstance(since_ns, tuple):
+        return since_ns
+    first_ns, seen_digest = since_ns
+    if first_ns + rule.minimum_ns <= rule.now_ns:
+        return first_ns
+    question = PushTimesQuestion(rule.repository)
+    answer = facts.get(question)
+    if answer is None:
+        return frozenset((question,))
+    pushed = answer.tags.get(tag) if isinstance(answer, PushTimes) else None
+    if pushed is None or pushed.digest != seen_digest:
+        return first_ns
+    return min(first_ns, pushed.pushed_ns)
+
+
+def _seen_ns(
+    rule: AgeRule, tag: str, *, digest: str, fresh: bool, facts: Mapping[Question, Answer]
+) -> tuple[int, str] | Failure | frozenset[Question]:
+    """Return since when a tag counts without the registry's word, and its digest."""
     question = SightingQuestion(rule.repository, tag, digest, fresh=fresh)
     sighting = facts.get(question)
     if sighting is None:
@@ -198,11 +223,11 @@ def _since_ns(
         return sighting
     assert isinstance(sighting, Sighting)
     if rule.counts_from is not AgeFrom.CREATED:
-        return sighting.first_seen_ns
+        return sighting.first_seen_ns, sighting.digest
     created_ns = _created_ns(rule, tag, sighting.digest, fresh=fresh, facts=facts)
     if isinstance(created_ns, int):
-        return min(sighting.first_seen_ns, created_ns)
-    return sighting.first_seen_ns if created_ns is None else created_ns
+        return min(sighting.first_seen_ns, created_ns), sighting.digest
+    return (sighting.first_seen_ns, sighting.digest) if created_ns is None else created_ns
 
 
 def _created_ns(

@@ -75,6 +75,7 @@ _FAILED: dict[FailureKind, Reason] = {
     FailureKind.CONFIG: Reason.SETTINGS_INVALID,
     FailureKind.POSTPONED: Reason.METADATA_INCOMPLETE,
     FailureKind.REFUSED: Reason.SECRET_REFUSED,
+    FailureKind.UNTOLD: Reason.REGISTRY_ERROR,
     FailureKind.LOCAL: Reason.REGISTRY_ERROR,
     FailureKind.INTERNAL: Reason.INTERNAL_ERROR,
 }

@@ -31,6 +31,7 @@ class FailureKind(StrEnum):
     LOCAL = "local"  # this machine: a full disk, a missing permission
     INTERNAL = "internal"  # a fault of this program
     POSTPONED = "postponed"  # not asked yet: enough was asked in this cycle
+    UNTOLD = "untold"  # permanent: the other side knows no answer to such a question
     REFUSED = "refused"  # policy: path outside the tree, symbolic link, foreign namespace
 
 
@@ -128,6 +129,28 @@ class Sighting:
 
     digest: str
     first_seen_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PushTimesQuestion:
+    """When the tags of a repository were pushed; answered by PushTimes."""
+
+    repository: RepositoryKey
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a tag points at, and when the registry got that, in nanoseconds since 1970."""
+
+    digest: str
+    pushed_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class PushTimes:
+    """When tags were pushed; a tag of which the registry does not tell it is left out."""
+
+    tags: Mapping[str, Pushed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +261,12 @@ class FileFact:
 
 
 RegistryQuestion = (
-    TagListQuestion | TagExistsQuestion | DigestQuestion | MetadataQuestion | SightingQuestion
+    TagListQuestion
+    | TagExistsQuestion
+    | DigestQuestion
+    | MetadataQuestion
+    | SightingQuestion
+    | PushTimesQuestion
 )
 Question = RegistryQuestion | VerificationQuestion | FileQuestion
-Answer = TagList | TagMetadata | Sighting | VerificationFact | FileFact | bool | Failure
+Answer = TagList | TagMetadata | Sighting | PushTimes | VerificationFact | FileFact | bool | Failure

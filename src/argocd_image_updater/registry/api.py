@@ -44,6 +44,7 @@ class Api:
     base: API URL without trailing slash. host: ``host:port`` in lower case, the key of all state
     that is kept per host. token_hosts: that may get its credentials as its token service.
     pull_reserve: None = pulls are not limited, else how many of them are left to others.
+    is_azure: it is an Azure Container Registry, which has further lists.
     """
 
     base: str
@@ -57,6 +58,7 @@ class Api:
     route: Route = ORDINARY
     token_hosts: frozenset[str] = frozenset()
     pull_reserve: int | None = None
+    is_azure: bool = False
 
     def url(self, path: str) -> str:
         """Return the full URL of a path below ``/v2/``."""
@@ -90,6 +92,7 @@ def parse_api(endpoint: Endpoint) -> Api | Failure:
         hostname=hostname,
         host=f"{hostname}:{port}",
         actions=_ACR_ACTIONS if is_acr else "pull",
+        is_azure=is_acr,
         tls=TlsSettings(
             insecure=endpoint.insecure, ca_pem=endpoint.ca_pem, client=extras.client_certificate
         ),

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from argocd_image_updater.core.facts import Failure, FailureKind, TagList
+from argocd_image_updater.core.facts import Failure, FailureKind, PushTimes, TagList
 from argocd_image_updater.errors import shorten
 from argocd_image_updater.registry import media_types
 from argocd_image_updater.registry.answers import (
@@ -32,6 +32,7 @@ from argocd_image_updater.registry.manifests import (
     parse_descriptors,
     parse_manifest,
 )
+from argocd_image_updater.registry.push_times import PushPages
 from argocd_image_updater.registry.session import CredentialsProvider, RepositorySession
 from argocd_image_updater.registry.tag_lists import MAX_PAGE_BYTES, TagListError, TagPages
 from argocd_image_updater.registry.transport import Response
@@ -105,6 +106,30 @@ class RegistryClient:
                 self._session.distrust(answer.url)
                 return self._unusable(answer, f"tag list of {self._name}: {error}")
             response = await self._ask(url, max_bytes=MAX_PAGE_BYTES, repeatable=True)
+
+    async def push_times(self) -> PushTimes | Failure:
+        """Return when tags were pushed, or that this registry does not tell. Cost: as a list."""
+        if isinstance(self._session, Failure):
+            return self._session
+        pages = PushPages(self._session.api, self._repository)
+        url = pages.first_url
+        while url:
+            response = await self._ask(url, max_bytes=MAX_PAGE_BYTES)
+            answer = self._good(response, "push times of the tags of")
+            if isinstance(answer, Failure):
+                return answer
+            try:
+                pages.add(answer.body)
+                lines = answer.header_lines("Link")
+                url = next_page(lines, page_url=answer.url, list_url=pages.list_url)
+                if url:
+                    pages.turn_to(url)
+            except (TagListError, ForeignLinkError) as error:
+                return self._unusable(answer, f"push times of the tags of {self._name}: {error}")
+        if pages.tells:
+            return PushTimes(pages.found)
+        message = f"{self._name} does not tell when its tags were pushed"
+        return Failure(FailureKind.UNTOLD, message)
 
     async def head(self, tag: str) -> str | Failure | None:
         """Return the digest that a tag (or digest) points at, or None where there is none.

@@ -25,6 +25,7 @@ from argocd_image_updater.core.facts import (
     Failure,
     FailureKind,
     MetadataQuestion,
+    PushTimesQuestion,
     RepositoryKey,
     SightingQuestion,
     TagExistsQuestion,
@@ -47,7 +48,7 @@ from argocd_image_updater.state.sightings import SightingStore
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping
 
-    from argocd_image_updater.core.facts import Answer, RegistryQuestion, Sighting
+    from argocd_image_updater.core.facts import Answer, PushTimes, RegistryQuestion, Sighting
     from argocd_image_updater.core.reference import ImageReference
     from argocd_image_updater.registry.client import RegistryClient
     from argocd_image_updater.registry.credentials.resolver import CredentialResolver
@@ -138,6 +139,7 @@ class RegistryEngine:
         self._images: dict[Place, _Images] = {}
         self._flights: SingleFlight[Answer] = SingleFlight()
         self._rations = Rations(unix=unix)
+        self._untold: dict[str, Failure] = {}
         self._sightings = Sightings(sightings or SightingStore.in_memory(), unix=unix)
         self.counts: Counter[str] = Counter()
 
@@ -206,6 +208,8 @@ class RegistryEngine:
             return await self._exists(client, question.tag)
         if isinstance(question, SightingQuestion):
             return await self._sighting(client, question)
+        if isinstance(question, PushTimesQuestion):
+            return await self._push_times(client, question.repository)
         purpose = Purpose.DIGEST if isinstance(question, DigestQuestion) else Purpose.METADATA
         images = self._images[question.repository, slot_of(question.platforms, purpose)]
         fresh = purpose is Purpose.DIGEST or (
@@ -229,6 +233,20 @@ class RegistryEngine:
 
         place = self._place_name(question.repository)
         return await self._sightings.answer(question, place, head=head)
+
+    async def _push_times(
+        self, client: RegistryClient, repository: RepositoryKey
+    ) -> PushTimes | Failure:
+        """Return when tags were pushed; what does not tell it is not asked again."""
+        place = self._place_name(repository)
+        untold = self._untold.get(place)
+        if untold is not None:
+            return untold
+        self.counts["push times"] += 1
+        found = await client.push_times()
+        if isinstance(found, Failure) and found.kind is FailureKind.UNTOLD:
+            self._untold[place] = found
+        return found
 
     # --- images -------------------------------------------------------------------------------
 

@@ -10,6 +10,9 @@ from argocd_image_updater.core.facts import (
     Failure,
     FailureKind,
     MetadataQuestion,
+    Pushed,
+    PushTimes,
+    PushTimesQuestion,
     RepositoryKey,
     Sighting,
     SightingQuestion,
@@ -26,6 +29,7 @@ PLATFORM = "linux/amd64"
 HOUR_NS = 3_600_000_000_000
 DAY_NS = 24 * HOUR_NS
 NOW_NS = 1_800_000_000_000_000_000  # 2027-01-15T08:00:00Z
+UNTOLD = Failure(FailureKind.UNTOLD, "reg.example/team/app does not tell when")
 OLD, YOUNG = NOW_NS - 4 * DAY_NS, NOW_NS - DAY_NS
 
 
@@ -37,10 +41,11 @@ def settings(image="reg.example/team/app", strategy=Strategy.SEMVER, **more):
 class Registry:
     """seen: tag → when it was first seen. digests: what tags point at by now, if something else.
 
-    created: what images say of themselves.
+    created: what images say of themselves. pushed: what the registry says of its tags.
     """
 
-    def __init__(self, seen, *, created=None, digests=None, failures=None):
+    def __init__(self, seen, *, created=None, digests=None, failures=None, pushed=None):
+        self.pushed = UNTOLD if pushed is None else PushTimes(pushed)
         self.seen, self.created = seen, created or {}
         self.digests, self.failures = digests or {}, failures or {}
         self.asked = []
@@ -59,6 +64,8 @@ class Registry:
                 return Sighting(digest or f"sha256:{tag}", self.seen[tag])
             case MetadataQuestion(tag=tag):
                 return TagMetadata(f"sha256:{tag}", self.created.get(tag))
+            case PushTimesQuestion():
+                return self.pushed
             case DigestQuestion(tag=tag):
                 return TagMetadata(f"sha256:{tag}")
 
@@ -173,6 +180,7 @@ def test_a_clock_that_nobody_handed_in_makes_everything_too_young():
         facts={
             TagListQuestion(REPOSITORY): TagList(("1.0.0",)),
             SightingQuestion(REPOSITORY, "1.0.0"): Sighting("sha256:a", OLD),
+            PushTimesQuestion(REPOSITORY): UNTOLD,
         },
         default_platform=PLATFORM,
     )
@@ -228,6 +236,40 @@ def test_a_creation_time_that_cannot_be_does_not_count(created_ns):
     wanted = settings(minimum_age_from=AgeFrom.CREATED)
     registry = Registry({"1.0.0": YOUNG}, created={"1.0.0": created_ns})
     assert made(wanted, registry).due_at_ns == YOUNG + 3 * DAY_NS
+
+
+def test_a_registry_that_tells_when_tags_were_pushed_ends_the_wait_of_what_was_not_seen_before():
+    pushed = {
+        "1.0.0": Pushed("sha256:1.0.0", OLD),
+        "1.1.0": Pushed("sha256:1.1.0", OLD),
+        "1.2.0": Pushed("sha256:1.2.0", YOUNG),
+    }
+    registry = Registry(dict.fromkeys(pushed, NOW_NS), pushed=pushed)
+    found = made(settings(), registry)
+    assert found.chosen.name == "1.1.0"
+    assert found.due_at_ns == YOUNG + 3 * DAY_NS
+    state = decided(
+        settings("reg.example/team/app:1.0.0", Strategy.DIGEST), registry, ":1.0.0@sha256:00"
+    )
+    assert isinstance(state, Due)
+
+
+def test_what_was_seen_before_it_is_said_to_be_pushed_keeps_its_time():
+    pushed = {"1.0.0": Pushed("sha256:1.0.0", NOW_NS)}
+    assert made(settings(), Registry({"1.0.0": OLD}, pushed=pushed)).chosen.name == "1.0.0"
+
+
+def test_when_another_image_was_pushed_under_the_tag_says_nothing():
+    pushed = {"1.0.0": Pushed("sha256:another", OLD)}
+    registry = Registry({"1.0.0": YOUNG}, pushed=pushed)
+    assert made(settings(), registry).reason is Reason.TOO_YOUNG
+
+
+def test_push_times_are_asked_for_only_where_they_could_end_a_wait():
+    registry = Registry({"1.0.0": OLD, "1.1.0": OLD})
+    made(settings(), registry)
+    assert PushTimesQuestion(REPOSITORY) not in registry.asked
+    made(settings(), Registry({"1.0.0": YOUNG}))
 
 
 def test_what_runs_is_up_to_date_however_young_it_is():
