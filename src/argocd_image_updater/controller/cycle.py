@@ -71,7 +71,8 @@ class Services:
     """The edges that a cycle uses.
 
     check_turn: called right before anything is written; raises where this process may not.
-    history: of writes, by which flips are held; None = none are.
+    history: of writes, by which flips are held; None = none are. credentials: None = nothing is
+    looked for.
     """
 
     registries: AsksRegistries
@@ -123,6 +124,8 @@ async def run_cycle(
     flips = Flips(services.history, snapshot, dry_run=settings.dry_run)
     snapshot = own_snapshot(_about(snapshot, due), share)
     intents = [intent for resolution in resolutions for intent in resolution.intents]
+    if services.credentials is not None:
+        intents = list(await services.credentials.complete(intents))
     plans = await gather(
         intents,
         policy=policy,

@@ -25,7 +25,7 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Resources, Applications, Secrets and ConfigMaps at one moment.
+    """Resources, Applications and what stands beside them, at one moment.
 
     registries_conf: text of the registries file and where it was read, None = none found.
     registries_extra: the same of the file with further settings.
