@@ -18,7 +18,7 @@ from argocd_image_updater.core.schema import Block, Flag, ListOf, MapOf, Number,
 FILE = Path(__file__).parent.parent / "deploy" / "crd" / "imageupdaters.yaml"
 GROUP = "argocd-image-updater.argoproj.io"
 # Lists that the API server merges as a whole.
-ATOMIC = {"ignoreTags", "platforms", "labels", "matchExpressions", "values"}
+ATOMIC = {"ignoreTags", "platforms", "labels", "matchExpressions", "values", "identities"}
 DESCRIPTIONS = {
     "spec": "Which Applications to keep up to date, which of their images, and how.",
     "applicationRefs": "Rules that select Applications of this namespace; the most specific wins.",
@@ -40,6 +40,13 @@ DESCRIPTIONS = {
     "minimumAgeFrom": "From when it counts: seen by this program, or created as the image says.",
     "imagesVerification": "Signatures that an image must have before it is used.",
     "requiredKeys": "Whether a signature by any of the keys in the Secret is enough.",
+    "keyless": "Identities of certificates; with cosignKey as well, both must have signed.",
+    "identities": "Who must have signed: any of them, unless requiredIdentities is all.",
+    "identity": "The e-mail address or URI in the certificate.",
+    "identityRegExp": "Expression (RE2) that must match the whole identity.",
+    "issuer": "The issuer that vouched for the identity.",
+    "issuerRegExp": "Expression (RE2) that must match the whole issuer.",
+    "requiredIdentities": "Whether a signature by any of the identities is enough.",
     "requiredAnnotations": "Annotations that must be signed along.",
     "cosignKey": "Secret with the public key, in the namespace of the Application.",
     "manifestTargets": "Where the image stands in the source.",

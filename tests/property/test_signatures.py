@@ -13,7 +13,7 @@ from argocd_image_updater.core.signatures import (
     SIMPLE_SIGNING,
     SignatureLayer,
 )
-from argocd_image_updater.verify.keys import read_keys
+from argocd_image_updater.verify.keys import KeySigners, read_keys
 from argocd_image_updater.verify.proof import Proof
 from registries.signing import BUNDLE, Signer
 
@@ -38,7 +38,7 @@ VALUES = st.recursive(
 
 
 def is_proven(layer):
-    proof = Proof(DIGEST, KEYS)
+    proof = Proof(DIGEST, KeySigners(KEYS))
     proof.consider(layer)
     return proof.is_complete
 

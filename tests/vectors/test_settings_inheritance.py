@@ -58,6 +58,8 @@ def test_every_setting_tells_where_it_came_from(case):
             "verify_key",
             "verify_every_key",
             "verify_annotations",
+            "verify_identities",
+            "verify_every_identity",
             "downgrade",
             "minimum_age",
             "minimum_age_from",

@@ -107,5 +107,6 @@ def controller_options(options: ClusterOptions) -> ControllerOptions:
         leader_election=options.leader_election,
         lease_namespace=options.leader_election_namespace,
         shards=options.shards,
+        sigstore_trusted_root=run.sigstore_trusted_root,
         environment=run.environment,
     )

@@ -167,6 +167,15 @@ _REGISTRIES = (
         commands=CYCLE | {TEST, DOCTOR},
         section=Section.REGISTRIES,
     ),
+    Flag(
+        "sigstore-trusted-root",
+        "Root of trust of keyless signatures: a trusted_root.json of Sigstore.",
+        env="IMAGE_UPDATER_SIGSTORE_TRUSTED_ROOT",
+        metavar="FILE",
+        path="file",
+        default_note="that of the public instance, as old as the library that brings it",
+        section=Section.REGISTRIES,
+    ),
 )
 
 _DEMO = (

@@ -68,6 +68,7 @@ class RunOptions:
     state_dir: Path
     git: GitOptions
     credentials: CredentialOptions
+    sigstore_trusted_root: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     warnings: tuple[str, ...] = ()
 
@@ -106,6 +107,7 @@ def read_options(
         ),
         git=_git_options(value),
         credentials=read_credential_options(settings),
+        sigstore_trusted_root=_path(value["sigstore-trusted-root"]),
         environment=environ,
         warnings=(*warnings, *_doubts(command, settings)),
     )
@@ -199,6 +201,10 @@ def _ineffective(settings: Mapping[str, Setting]) -> tuple[str, ...]:
         if flag.section is Section.CLUSTER and flag.name in settings and settings[flag.name].is_flag
     ]
     return (f"without effect together with --manifests: {', '.join(names)}",) if names else ()
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None
 
 
 def _registries_path(setting: Setting) -> str | None:

@@ -64,6 +64,7 @@ def open_session(options: RunOptions) -> AbstractAsyncContextManager[Session]:
             docker_config=options.credentials.docker_config,
             workload_pull_secrets=options.credentials.workload_pull_secrets,
             argocd_repositories=options.credentials.argocd_repositories,
+            sigstore_trusted_root=options.sigstore_trusted_root,
             environment=options.environment,
         )
     )

@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, Self
 
+from argocd_image_updater.controller.trust_root import TrustRoot
 from argocd_image_updater.controller.verification import Proofs, VerifiedRegistries
 from argocd_image_updater.git.engine import GitEngine
 from argocd_image_updater.git.settings import GitSettings, GitStatistics
@@ -66,6 +67,7 @@ class EngineOptions:
     git_sign_off: bool = False
     git_allow_local: bool = False
     trust: Trust = field(default_factory=Trust)
+    sigstore_trusted_root: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -99,6 +101,7 @@ class Engines:
         self._observe_cache = observe_cache
         self._exchanges: Counter[str] = Counter()
         self._proofs = Proofs()
+        self._trust_root = TrustRoot(options.sigstore_trusted_root)
         self._before = GitStatistics()
 
     async def __aenter__(self) -> Self:
@@ -141,7 +144,10 @@ class Engines:
         self._exchanges.clear()
         self.registries.begin_cycle(table)
         self.verified_registries = VerifiedRegistries(
-            self.registries, read_secret=self._secrets.read_data, proofs=self._proofs
+            self.registries,
+            read_secret=self._secrets.read_data,
+            proofs=self._proofs,
+            trust_root=self._trust_root,
         )
         self.git.begin_cycle()
         self._before = replace(self.git.statistics)

@@ -78,6 +78,7 @@ class StandaloneOptions:
     docker_config: bool = False
     workload_pull_secrets: bool = False
     argocd_repositories: bool = False
+    sigstore_trusted_root: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -143,6 +144,7 @@ class StandaloneSession:
                 git_sign_off=options.git_sign_off,
                 git_allow_local=options.git_allow_local,
                 trust=trust_below(options.state_dir / "trust"),
+                sigstore_trusted_root=options.sigstore_trusted_root,
                 environment=options.environment,
             ),
             secrets=self._secrets,

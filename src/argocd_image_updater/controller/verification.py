@@ -1,7 +1,7 @@
 """Answer whether images are signed: the registry finds, `verify/` proves, and here they meet.
 
 Rules: 1. equal work is done once a cycle, also where equal keys come from different Secrets; 2. a
-proof is of a digest by keys, whatever the repository, so it is kept for the life of the process;
+proof is of a digest by signers, whatever the repository, so it is kept for the life of the process;
 that something is not proven is never kept; 3. where a tag is deployed, it must have the proven
 digest when the proof is complete; 4. "not signed" is said only when all there is could be read.
 docs/verification.md.
@@ -10,35 +10,32 @@ docs/verification.md.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from argocd_image_updater.controller.signers import read_wanted
+from argocd_image_updater.controller.trust_root import TrustRoot
 from argocd_image_updater.core.facts import (
     Failure,
     FailureKind,
     VerificationFact,
     VerificationQuestion,
 )
-from argocd_image_updater.core.public_keys import PublicKeyError
-from argocd_image_updater.errors import UpdaterError, internal_fault
+from argocd_image_updater.errors import internal_fault
 from argocd_image_updater.registry.signatures import search_signatures
 from argocd_image_updater.verify.proof import Proof
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
-    from argocd_image_updater.core.application import ObjectKey
+    from argocd_image_updater.controller.signers import ReadSecret, Wanted
     from argocd_image_updater.core.facts import (
         Answer,
         RegistryQuestion,
         RepositoryKey,
-        SignaturePolicy,
     )
     from argocd_image_updater.core.signatures import SignatureLayer
     from argocd_image_updater.registry.client import RegistryClient
-    from argocd_image_updater.verify.keys import PublicKey
 
 MAX_PROOFS = 10_000  # a proof has some 200 bytes
 # The artifact is not there, or is none: that will stay so, and is no lack of knowledge.
@@ -56,19 +53,6 @@ class AsksOneRegistry(Protocol):
         *,
         on_answer: Callable[[], None] | None = None,
     ) -> Mapping[RegistryQuestion, Answer]: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """A policy with its keys. fingerprint: of everything that decides."""
-
-    keys: tuple[PublicKey, ...]
-    policy: SignaturePolicy
-    fingerprint: str
-
-    @property
-    def place(self) -> str:
-        return f"Secret {self.policy.secret} ({self.policy.key})"
 
 
 class Proofs:
@@ -91,19 +75,22 @@ class Proofs:
 class VerifiedRegistries:
     """Answers what one cycle asks of registries, with signatures; one for each cycle.
 
-    read_secret: from the namespace of the Application. proofs: of this process.
+    read_secret: from the namespace of the Application. proofs: of this process. trust_root: of
+    keyless signatures.
     """
 
     def __init__(
         self,
         registries: AsksOneRegistry,
         *,
-        read_secret: Callable[[ObjectKey], Awaitable[Mapping[str, bytes] | None]],
+        read_secret: ReadSecret,
         proofs: Proofs,
+        trust_root: TrustRoot | None = None,
     ) -> None:
         self._registries = registries
         self._read_secret = read_secret
         self._proofs = proofs
+        self._trust_root = trust_root or TrustRoot()
         self._under_way: dict[
             tuple[RepositoryKey, str, str, str], asyncio.Task[VerificationFact | Failure]
         ] = {}
@@ -131,7 +118,9 @@ class VerifiedRegistries:
 
     async def _answer(self, question: VerificationQuestion) -> VerificationFact | Failure:
         try:
-            wanted = await self._wanted(question.policy)
+            wanted = await read_wanted(
+                question.policy, read_secret=self._read_secret, trust_root=self._trust_root
+            )
             if isinstance(wanted, Failure):
                 return wanted
             about = (question.repository, question.tag, question.digest, wanted.fingerprint)
@@ -141,24 +130,8 @@ class VerifiedRegistries:
         except Exception as error:  # noqa: BLE001 - other images have their answers
             return Failure(FailureKind.INTERNAL, internal_fault(error))
 
-    async def _wanted(self, policy: SignaturePolicy) -> _Wanted | Failure:
-        """Read the keys of a policy."""
-        place = f"{policy.key!r} of Secret {policy.secret}"
-        try:
-            data = await self._read_secret(policy.secret)
-        except UpdaterError as error:
-            message = f"Secret {policy.secret} with the public key cannot be read: {error}"
-            return Failure(FailureKind.CREDENTIALS, message)
-        if data is None or policy.key not in data:
-            return Failure(FailureKind.CONFIG, f"there is no {place} with the public key")
-        try:
-            keys = await asyncio.to_thread(_read_keys, data[policy.key])
-        except PublicKeyError as error:
-            return Failure(FailureKind.CONFIG, f"{place} {error}")
-        return _Wanted(keys, policy, _fingerprint(keys, policy))
-
     async def _verify(
-        self, question: VerificationQuestion, wanted: _Wanted
+        self, question: VerificationQuestion, wanted: Wanted
     ) -> VerificationFact | Failure:
         client = self._registries.client(question.repository)
         digest = question.digest or await client.head(question.tag)
@@ -175,31 +148,38 @@ class VerifiedRegistries:
         return verdict if question.digest else await _still(client, question.tag, verdict)
 
 
-async def prove(client: RegistryClient, digest: str, wanted: _Wanted) -> VerificationFact | Failure:
-    """Return whether the registry holds signatures that prove a digest."""
-    policy = wanted.policy
-    proof = Proof(
-        digest, wanted.keys, every_key=policy.every_key, annotations=dict(policy.annotations)
-    )
+async def prove(
+    client: RegistryClient, digest: str, wanted: Wanted
+) -> VerificationFact | Failure:
+    """Return whether the registry holds signatures that prove a digest to every group."""
+    annotations = dict(wanted.policy.annotations)
+    proofs = {
+        group.who: Proof(digest, group.signers, every=group.every, annotations=annotations)
+        for group in wanted.groups
+    }
     unread: list[Failure] = []
 
     async def consider(found: SignatureLayer | Failure) -> bool:
-        if not isinstance(found, Failure):
-            await asyncio.to_thread(proof.consider, found)
-        elif found.kind in _PERMANENT:
-            proof.note(found.message)
-        else:
+        open_proofs = [proof for proof in proofs.values() if not proof.is_complete]
+        for proof in open_proofs:
+            if not isinstance(found, Failure):
+                await asyncio.to_thread(proof.consider, found)
+            elif found.kind in _PERMANENT:
+                proof.note(found.message)
+        if isinstance(found, Failure) and found.kind not in _PERMANENT:
             unread.append(found)
-        return proof.is_complete
+        return all(proof.is_complete for proof in open_proofs)
 
     await search_signatures(client, digest, consider)
-    if proof.is_complete:
+    lacking = {who: proof for who, proof in proofs.items() if not proof.is_complete}
+    if not lacking:
         return VerificationFact(digest, verified=True)
     if unread:
         return unread[0]
-    keys = "the key" if len(wanted.keys) == 1 else f"the {len(wanted.keys)} keys"
-    message = f"{proof.explain()}; {digest} must be signed with {keys} in {wanted.place}"
-    return VerificationFact(digest, verified=False, message=message)
+    told = "; ".join(
+        f"{proof.explain()}; {digest} must be signed {who}" for who, proof in lacking.items()
+    )
+    return VerificationFact(digest, verified=False, message=told)
 
 
 async def _still(
@@ -213,17 +193,3 @@ async def _still(
         return proven
     message = f"the tag moved from {proven.digest} to {digest or 'nothing'} while it was verified"
     return VerificationFact(proven.digest, verified=False, message=message)
-
-
-def _read_keys(text: bytes) -> tuple[PublicKey, ...]:
-    from argocd_image_updater.verify.keys import (  # noqa: PLC0415 - paid only by who verifies
-        read_keys,
-    )
-
-    return read_keys(text)
-
-
-def _fingerprint(keys: tuple[PublicKey, ...], policy: SignaturePolicy) -> str:
-    parts = [key.fingerprint for key in keys]
-    parts += [str(policy.every_key), repr(policy.annotations)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from argocd_image_updater.core.application import ObjectKey
+    from argocd_image_updater.core.identities import KeylessIdentity
     from argocd_image_updater.core.reasons import Reason
 
 
@@ -158,14 +159,17 @@ class SignaturePolicy:
     """Which signatures an image must have.
 
     secret, key: the Secret and its field with the public keys; the keys themselves travel no
-    further than to who verifies. every_key: all of them must have signed, not just one.
-    annotations: what must be signed along, sorted by name.
+    further than to who verifies; None = no key is wanted. every_key: all of them must have signed,
+    not just one. annotations: what must be signed along, sorted by name. identities: who must have
+    signed with a certificate; with a Secret as well, both are wanted.
     """
 
-    secret: ObjectKey
+    secret: ObjectKey | None
     key: str
     every_key: bool = False
     annotations: tuple[tuple[str, str], ...] = ()
+    identities: tuple[KeylessIdentity, ...] = ()
+    every_identity: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal
 
+from argocd_image_updater.core.expressions import (
+    ExpressionError,
+    compile_expression,
+    encode_text,
+)
 from argocd_image_updater.core.globs import Glob, MalformedGlob, compile_glob
 from argocd_image_updater.errors import shorten
 
@@ -22,7 +27,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _CACHED_FILTERS = 1024
-_EXPRESSION_MEMORY_BYTES = 16 * 2**20  # for one expression: program and automaton together
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,7 @@ class AllowTags:
     def allows(self, tag: str) -> bool:
         """Say whether the tag may be chosen as far as this filter goes."""
         if self.kind == "regexp":
-            return self.expression.search(_encode(tag)) is not None
+            return self.expression.search(encode_text(tag)) is not None
         return self.kind == "any"
 
 
@@ -101,47 +105,9 @@ def parse_ignore_tags(patterns: Sequence[str]) -> IgnoreTags:
 
 
 def _compile(text: str, expression: str) -> AllowTags:
-    import re2  # noqa: PLC0415 - a native library that only regexp filters need
-
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = _EXPRESSION_MEMORY_BYTES
     try:
-        if _names_single_byte(expression):
-            raise re2.error("invalid escape sequence: \\C")
-        compiled = re2.compile(_encode(expression), options)
-    except re2.error as error:
-        return AllowTags(
-            text,
-            "none",
-            f"allowTags {shorten(repr(text))} does not compile and allows no tag: "
-            f"{_error_text(error)}; the syntax is RE2's (no look-around, no back-references)",
-        )
+        compiled = compile_expression(expression)
+    except ExpressionError as error:
+        about = f"allowTags {shorten(repr(text))} does not compile and allows no tag"
+        return AllowTags(text, "none", f"{about}: {error}")
     return AllowTags(text, "regexp", expression=compiled)
-
-
-def _names_single_byte(expression: str) -> bool:
-    r"""Say whether ``\C`` stands outside ``\Q…\E``: RE2 accepts it, Go's RE2 does not."""
-    position = expression.find("\\")
-    while position >= 0:
-        escaped = expression[position + 1 : position + 2]
-        if escaped == "C":
-            return True
-        position += 2
-        if escaped == "Q":
-            position = expression.find("\\E", position)
-            if position < 0:
-                return False
-            position += 2
-        position = expression.find("\\", position)
-    return False
-
-
-def _error_text(error: Exception) -> str:
-    detail = error.args[0] if error.args else ""
-    text = detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
-    return shorten(text)
-
-
-def _encode(text: str) -> bytes:
-    return text.encode("utf-8", "replace")

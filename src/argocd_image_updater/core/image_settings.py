@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         NameTargets,
         VerificationBlock,
     )
+    from argocd_image_updater.core.settings import CosignKey
     from argocd_image_updater.core.snapshot import Secret
 
 
@@ -84,7 +85,7 @@ def settle_image(
     try:
         target = _manifest_target(draft.targets)
         minimum_age = _age(common)
-        key_warnings = _check_key(verification, namespace=namespace, secrets=secrets)
+        key_warnings = _check_signers(verification, namespace=namespace, secrets=secrets)
     except _Unusable as error:
         return Problem(
             Reason.SETTINGS_INVALID,
@@ -141,6 +142,8 @@ def _settings(
         verify_key=verification.key if verification.enabled else None,
         verify_every_key=verification.enabled and verification.every_key,
         verify_annotations=verification.annotations if verification.enabled else (),
+        verify_identities=verification.identities if verification.enabled else (),
+        verify_every_identity=verification.enabled and verification.every_identity,
         downgrade=downgrade,
         minimum_age_ns=minimum_age[0],
         minimum_age_from=minimum_age[1],
@@ -166,6 +169,8 @@ def _origins(
         "verify_key": verification.key_origin,
         "verify_every_key": verification.every_key_origin,
         "verify_annotations": verification.annotations_origin,
+        "verify_identities": verification.identities_origin,
+        "verify_every_identity": verification.every_identity_origin,
         "downgrade": common.origin("downgrade"),
         "minimum_age": common.origin("minimum_age"),
         "minimum_age_from": common.origin("minimum_age_from"),
@@ -229,15 +234,28 @@ def _names(names: NameTargets | None) -> tuple[str, str, str]:
     return names.name or "", names.tag or "", ""
 
 
-def _check_key(
+def _check_signers(
     verification: Verification, *, namespace: str, secrets: Mapping[ObjectKey, Secret]
 ) -> tuple[str, ...]:
-    """Raise if verification has no key to work with; warn if it cannot be one."""
+    """Raise if verification has nobody who may have signed; warn if that cannot be anybody."""
     if not verification.enabled:
         return ()
-    key = verification.key
-    if key is None:
-        raise _Unusable("imagesVerification is enabled but no level has a cosignKey")
+    if verification.identities_origin != DEFAULT and not verification.identities:
+        raise _Unusable("imagesVerification.keyless names no identity")
+    for one in verification.identities:
+        if fault := one.fault():
+            raise _Unusable(f"an identity of imagesVerification.keyless {fault}")
+    if verification.key is not None:
+        return _check_key(verification.key, namespace=namespace, secrets=secrets)
+    if not verification.identities:
+        raise _Unusable("imagesVerification is enabled but no level has a cosignKey or keyless")
+    return ()
+
+
+def _check_key(
+    key: CosignKey, *, namespace: str, secrets: Mapping[ObjectKey, Secret]
+) -> tuple[str, ...]:
+    """Raise if there is no key; warn if it cannot be one."""
     place = f"Secret {namespace}/{key.secret_name}"
     secret = secrets.get(ObjectKey(namespace, key.secret_name))
     if secret is None:

@@ -24,6 +24,7 @@ from argocd_image_updater.core.resource import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from argocd_image_updater.core.identities import KeylessIdentity
     from argocd_image_updater.core.settings import CosignKey
 
 DEFAULT = "default"
@@ -76,10 +77,14 @@ class Verification:
     key: CosignKey | None = None
     every_key: bool = False
     annotations: tuple[tuple[str, str], ...] = ()
+    identities: tuple[KeylessIdentity, ...] = ()
+    every_identity: bool = False
     enabled_origin: str = DEFAULT
     key_origin: str = DEFAULT
     every_key_origin: str = DEFAULT
     annotations_origin: str = DEFAULT
+    identities_origin: str = DEFAULT
+    every_identity_origin: str = DEFAULT
 
 
 def merge_common(layers: Sequence[Layer[CommonUpdateSettings]]) -> CommonSettings:
@@ -107,10 +112,14 @@ def merge_verification(layers: Sequence[Layer[VerificationBlock]]) -> Verificati
         key=values.get("cosign_key"),
         every_key=values.get("required_keys") == "all",
         annotations=values.get("required_annotations", ()),
+        identities=values.get("identities", ()),
+        every_identity=values.get("required_identities") == "all",
         enabled_origin=origins.get("enabled", top),
         key_origin=origins.get("cosign_key", DEFAULT),
         every_key_origin=origins.get("required_keys", DEFAULT),
         annotations_origin=origins.get("required_annotations", DEFAULT),
+        identities_origin=origins.get("identities", DEFAULT),
+        every_identity_origin=origins.get("required_identities", DEFAULT),
     )
 
 

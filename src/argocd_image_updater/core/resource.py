@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from argocd_image_updater.core.application import ObjectKey, Origin
+from argocd_image_updater.core.identities import KeylessIdentity
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.resource_schema import PROVIDERS, SPEC
 from argocd_image_updater.core.schema import Block, Number, Report, Text, check
@@ -69,6 +70,8 @@ class VerificationBlock:
     cosign_key: CosignKey | None = None
     required_keys: str | None = None
     required_annotations: tuple[tuple[str, str], ...] | None = None
+    identities: tuple[KeylessIdentity, ...] | None = None
+    required_identities: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,4 +327,20 @@ def _verification(level: Mapping[str, Any]) -> VerificationBlock | None:
         cosign_key=CosignKey(key["secretName"], key["key"]) if key else None,
         required_keys=block.get("requiredKeys"),
         required_annotations=None if annotations is None else tuple(sorted(annotations.items())),
+        identities=_identities(block.get("keyless")),
+        required_identities=block.get("requiredIdentities"),
+    )
+
+
+def _identities(block: Mapping[str, Any] | None) -> tuple[KeylessIdentity, ...] | None:
+    if block is None:
+        return None
+    return tuple(
+        KeylessIdentity(
+            identity=one.get("identity", ""),
+            identity_expression=one.get("identityRegExp", ""),
+            issuer=one.get("issuer", ""),
+            issuer_expression=one.get("issuerRegExp", ""),
+        )
+        for one in block["identities"]
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from argocd_image_updater.core.identities import MAX_IDENTITIES, MAX_IDENTITY_LENGTH
 from argocd_image_updater.core.schema import Block, Flag, ListOf, MapOf, Rule, Text
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 ALIAS_PATTERN = r"[a-zA-Z0-9][a-zA-Z0-9-._]*"
 METHOD_PATTERN = r"(argocd|git|git:[a-zA-Z0-9][a-zA-Z0-9-._/:]*)"
-REQUIRED_KEYS_CHOICES = ("any", "all")
+REQUIRED_CHOICES = ("any", "all")
 DOWNGRADE_CHOICES = ("allow", "whenExcluded", "never")
 AGE_FROM_CHOICES = ("seen", "created")
 # Days first, then a duration; short enough that no sum is out of range.
@@ -42,8 +43,8 @@ def _has_images_or_annotations(ref: Mapping[str, Any]) -> bool:
     return bool(ref.get("useAnnotations")) or bool(ref.get("images"))
 
 
-def _has_key_if_enabled(block: Mapping[str, Any]) -> bool:
-    return block.get("enabled") is False or "cosignKey" in block
+def _has_signer_if_enabled(block: Mapping[str, Any]) -> bool:
+    return block.get("enabled") is False or "cosignKey" in block or "keyless" in block
 
 
 def _names_a_variable(block: Mapping[str, Any]) -> bool:
@@ -64,19 +65,44 @@ COMMON_UPDATE_SETTINGS = Block(
     }
 )
 
+_IDENTITY_TEXT = Text(min_length=1, max_length=MAX_IDENTITY_LENGTH)
+_KEYLESS = Block(
+    {
+        "identities": ListOf(
+            Block(
+                {
+                    "identity": _IDENTITY_TEXT,
+                    "identityRegExp": _IDENTITY_TEXT,
+                    "issuer": _IDENTITY_TEXT,
+                    "issuerRegExp": _IDENTITY_TEXT,
+                },
+                rules=(
+                    _exactly_one("identity", "identityRegExp"),
+                    _exactly_one("issuer", "issuerRegExp"),
+                ),
+            ),
+            min_items=1,
+            max_items=MAX_IDENTITIES,
+        )
+    },
+    required=("identities",),
+)
+
 IMAGES_VERIFICATION = Block(
     {
         "enabled": Flag(),
         "cosignKey": Block({"secretName": Text(), "key": Text()}, required=("secretName", "key")),
-        "requiredKeys": Text(choices=REQUIRED_KEYS_CHOICES),
+        "keyless": _KEYLESS,
+        "requiredKeys": Text(choices=REQUIRED_CHOICES),
+        "requiredIdentities": Text(choices=REQUIRED_CHOICES),
         "requiredAnnotations": MapOf(Text()),
     },
     defaults={"enabled": True},
     rules=(
         Rule(
-            _has_key_if_enabled,
-            "needs cosignKey unless enabled is false",
-            "(has(self.enabled) && !self.enabled) || has(self.cosignKey)",
+            _has_signer_if_enabled,
+            "needs cosignKey or keyless unless enabled is false",
+            "(has(self.enabled) && !self.enabled) || has(self.cosignKey) || has(self.keyless)",
         ),
     ),
 )

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from argocd_image_updater.core.application import Application, ObjectKey, SourceRef
     from argocd_image_updater.core.found_credentials import FoundCredentials
+    from argocd_image_updater.core.identities import KeylessIdentity
     from argocd_image_updater.core.reasons import Reason
     from argocd_image_updater.core.reference import ImageReference
 
@@ -86,6 +87,7 @@ class ImageSettings:
     allow_tags: raw text, empty = every tag. platforms: raw, empty = that of the process.
     verify_every_key: all keys of `verify_key` must have signed, not just one.
     verify_annotations: what must be signed along, sorted by name.
+    verify_identities: who must have signed with a certificate, one of them or every one.
     origins: setting name → where its value came from (``default``, ``spec``, ``ref``, ``image``,
     ``annotation <key>``), for people. found: what was found in place of a pull secret; None =
     nobody has looked.
@@ -105,6 +107,8 @@ class ImageSettings:
     verify_key: CosignKey | None = None
     verify_every_key: bool = False
     verify_annotations: tuple[tuple[str, str], ...] = ()
+    verify_identities: tuple[KeylessIdentity, ...] = ()
+    verify_every_identity: bool = False
     downgrade: Downgrade = Downgrade.WHEN_EXCLUDED
     minimum_age_ns: int = 0
     minimum_age_from: AgeFrom = AgeFrom.SEEN

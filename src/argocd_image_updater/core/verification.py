@@ -51,14 +51,16 @@ def verify(
     if not settings.verify_enabled:
         return None
     key = settings.verify_key
-    if key is None:
-        message = f"{chosen.name} must be verified, but no public key is configured"
+    if key is None and not settings.verify_identities:
+        message = f"{chosen.name} must be verified, but nobody is configured who must have signed"
         return Unproven(Reason.VERIFICATION_FAILED, message)
     policy = SignaturePolicy(
-        ObjectKey(namespace, key.secret_name),
-        key.key,
+        ObjectKey(namespace, key.secret_name) if key else None,
+        key.key if key else "",
         every_key=settings.verify_every_key,
         annotations=settings.verify_annotations,
+        identities=settings.verify_identities,
+        every_identity=settings.verify_every_identity,
     )
     question = VerificationQuestion(repository, chosen.name, chosen.digest, policy)
     answer = facts.get(question)

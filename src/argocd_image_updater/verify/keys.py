@@ -19,9 +19,13 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from argocd_image_updater.core.public_keys import PemBlock, PublicKeyError, split_keys
 from argocd_image_updater.verify import ed25519ph
+from argocd_image_updater.verify.statements import StatementError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from argocd_image_updater.core.signatures import SignatureLayer
+    from argocd_image_updater.verify.statements import Statement
 
 MIN_RSA_BITS = 2_048  # smaller ones can be broken
 MAX_RSA_BITS = 8_192  # larger ones only cost time
@@ -56,6 +60,31 @@ class PublicKey:
                 continue
             return True
         return False
+
+
+class KeySigners:
+    """The keys, one of which must have signed, or every one; named by their fingerprints."""
+
+    plural = "keys"
+
+    def __init__(self, keys: Iterable[PublicKey]) -> None:
+        self._keys = {key.fingerprint: key for key in keys}
+        self.names = frozenset(self._keys)
+
+    def made(self, _layer: SignatureLayer, statement: Statement) -> list[str]:
+        """Return the fingerprints of the keys that have signed a statement.
+
+        Raises:
+            StatementError: none of them has.
+        """
+        found = [
+            fingerprint
+            for fingerprint, key in self._keys.items()
+            if any(key.has_signed(statement.signed, item) for item in statement.signatures)
+        ]
+        if not found:
+            raise StatementError("made by another key, or changed afterwards")
+        return found
 
 
 def read_keys(text: bytes) -> tuple[PublicKey, ...]:

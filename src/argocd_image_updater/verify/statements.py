@@ -65,6 +65,12 @@ def read_statement(layer: SignatureLayer, digest: str) -> Statement:
     raise StatementError(f"{layer.media_type[:128]!r} is no kind of signature")
 
 
+def encode_envelope(payload_type: str, payload: bytes) -> bytes:
+    """Return what the signatures of a DSSE envelope are over."""
+    kind = payload_type.encode()
+    return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
+
+
 def _open_bundle(content: bytes) -> tuple[bytes, bytes, tuple[str, ...]]:
     """Return payload, signed bytes and signatures of the envelope in a bundle."""
     envelope = _object(_object(_decode(content, "the bundle")).get("dsseEnvelope"))
@@ -78,8 +84,7 @@ def _open_bundle(content: bytes) -> tuple[bytes, bytes, tuple[str, ...]]:
     payload = _from_base64(payload_text)
     if payload is None:
         raise StatementError("the payload of the envelope is not base64")
-    kind = payload_type.encode()
-    signed = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
+    signed = encode_envelope(payload_type, payload)
     return payload, signed, tuple(text for text in texts if isinstance(text, str) and text)
 
 

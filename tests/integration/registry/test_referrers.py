@@ -4,7 +4,7 @@ import pytest
 
 from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.registry.signatures import search_signatures
-from argocd_image_updater.verify.keys import read_keys
+from argocd_image_updater.verify.keys import KeySigners, read_keys
 from argocd_image_updater.verify.proof import Proof
 from registries.distribution import OCI_MANIFEST
 from registries.identities import OneClient
@@ -44,7 +44,7 @@ class Scene:
 
     async def verify(self, key=OURS):
         """Return the proof, and the failures that were met."""
-        proof, failures = Proof(self.digest, read_keys(key.public_pem)), []
+        proof, failures = Proof(self.digest, KeySigners(read_keys(key.public_pem))), []
 
         async def consider(found):
             if hasattr(found, "kind"):

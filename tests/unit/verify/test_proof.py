@@ -6,7 +6,7 @@ import json
 import pytest
 
 from argocd_image_updater.core.signatures import SignatureLayer
-from argocd_image_updater.verify.keys import read_keys
+from argocd_image_updater.verify.keys import KeySigners, read_keys
 from argocd_image_updater.verify.proof import Proof
 from argocd_image_updater.verify.statements import MAX_SIGNATURES
 from registries.signing import (
@@ -32,7 +32,7 @@ def bundled(payload, *signers, **more):
 
 
 def proof_of(*layers, keys=OURS.public_pem, **more):
-    proof = Proof(DIGEST, read_keys(keys), **more)
+    proof = Proof(DIGEST, KeySigners(read_keys(keys)), **more)
     for layer in layers:
         proof.consider(layer)
     return proof
@@ -137,11 +137,11 @@ def test_one_of_several_keys_is_enough(signer):
 
 def test_where_every_key_must_sign_one_is_not_enough():
     ours, theirs = (simple(simple_payload(DIGEST), one) for one in (OURS, THEIRS))
-    half = proof_of(ours, ours, keys=BOTH, every_key=True)
+    half = proof_of(ours, ours, keys=BOTH, every=True)
     assert not half.is_complete
     assert "1 of the 2 keys" in half.explain()
-    assert proof_of(ours, theirs, keys=BOTH, every_key=True).is_complete
-    assert proof_of(bundled(statement(DIGEST), OURS, THEIRS), keys=BOTH, every_key=True).is_complete
+    assert proof_of(ours, theirs, keys=BOTH, every=True).is_complete
+    assert proof_of(bundled(statement(DIGEST), OURS, THEIRS), keys=BOTH, every=True).is_complete
 
 
 @pytest.mark.parametrize(

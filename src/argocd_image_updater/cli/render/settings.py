@@ -76,6 +76,8 @@ _SETTINGS: tuple[tuple[str, Callable[[ImageSettings], Any]], ...] = (
     ("verify.enabled", lambda settings: settings.verify_enabled),
     ("verify.key", _key_name),
     ("verify.everyKey", lambda settings: settings.verify_every_key),
+    ("verify.identities", lambda settings: [one.text for one in settings.verify_identities]),
+    ("verify.everyIdentity", lambda settings: settings.verify_every_identity),
     ("verify.annotations", lambda settings: list(map("=".join, settings.verify_annotations))),
 )
 _ALWAYS_SHOWN = frozenset(
@@ -94,6 +96,8 @@ _RECORDED_AS: Mapping[str, str] = {
     "verify.enabled": "verify_enabled",
     "verify.key": "verify_key",
     "verify.everyKey": "verify_every_key",
+    "verify.identities": "verify_identities",
+    "verify.everyIdentity": "verify_every_identity",
     "verify.annotations": "verify_annotations",
 }
 _LEVEL_WORDS = {"spec": "global", "applicationRefs": "reference", "images": "image"}

@@ -50,7 +50,7 @@ class ControllerOptions:
 
     watch_namespaces: empty = the own one, ``*`` = all. argocd_namespace, lease_namespace: empty =
     found out. registries_conf_path, commit_template_path: empty = the built-in ones. Addresses:
-    ``0`` = no server.
+    ``0`` = no server. sigstore_trusted_root: None = the one that the library brings along.
     """
 
     state_dir: Path
@@ -74,4 +74,5 @@ class ControllerOptions:
     leader_election: bool = True
     lease_namespace: str = ""
     shards: int = 1
+    sigstore_trusted_root: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)

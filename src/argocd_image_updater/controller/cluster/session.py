@@ -244,6 +244,7 @@ class ClusterSession:
             git_sign_off=options.git.sign_off,
             git_allow_local=options.git.allow_local,
             trust=trust_in_pod(self._trust_folder, options.environment),
+            sigstore_trusted_root=options.sigstore_trusted_root,
             environment=options.environment,
         )
 
