@@ -35,7 +35,7 @@ if TYPE_CHECKING:
         RepositoryKey,
     )
     from argocd_image_updater.core.signatures import SignatureLayer
-    from argocd_image_updater.registry.client import RegistryClient
+    from argocd_image_updater.registry.client import RepositoryReader
 
 MAX_PROOFS = 10_000  # a proof has some 200 bytes
 # The artifact is not there, or is none: that will stay so, and is no lack of knowledge.
@@ -45,7 +45,7 @@ _PERMANENT = frozenset({FailureKind.NOT_FOUND, FailureKind.UNUSABLE})
 class AsksOneRegistry(Protocol):
     """The part of the registry engine that is used here."""
 
-    def client(self, repository: RepositoryKey) -> RegistryClient: ...
+    def client(self, repository: RepositoryKey) -> RepositoryReader: ...
 
     async def ask(
         self,
@@ -149,7 +149,7 @@ class VerifiedRegistries:
 
 
 async def prove(
-    client: RegistryClient, digest: str, wanted: Wanted
+    client: RepositoryReader, digest: str, wanted: Wanted
 ) -> VerificationFact | Failure:
     """Return whether the registry holds signatures that prove a digest to every group."""
     annotations = dict(wanted.policy.annotations)
@@ -183,7 +183,7 @@ async def prove(
 
 
 async def _still(
-    client: RegistryClient, tag: str, proven: VerificationFact
+    client: RepositoryReader, tag: str, proven: VerificationFact
 ) -> VerificationFact | Failure:
     """Return the proof if the tag still has the digest that was proven."""
     digest = await client.head(tag)

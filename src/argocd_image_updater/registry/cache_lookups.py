@@ -10,9 +10,14 @@ from enum import StrEnum
 
 
 class Cache(StrEnum):
-    """What is kept. IMAGE: manifest and configuration of a tag, between runs. TOKEN: of a login."""
+    """What is kept.
+
+    IMAGE: manifest and configuration of a tag, between runs. MIRROR: what the mirrors of a registry
+    have. TOKEN: of a login.
+    """
 
     IMAGE = "image"
+    MIRROR = "mirror"
     TOKEN = "token"  # noqa: S105 - the name of a cache
 
 

@@ -10,7 +10,7 @@ Source: the OCI distribution specification 1.1; cases: tests/vectors/data/regist
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from argocd_image_updater.core.facts import Failure, FailureKind, PushTimes, TagList
 from argocd_image_updater.errors import shorten
@@ -52,8 +52,40 @@ _NO_RETRY_WITHOUT_SIZE = frozenset({401, 403, 404, 429})
 _HEAD_UNSUPPORTED = frozenset({400, 405, 501})
 
 
+class RepositoryReader(Protocol):
+    """Who reads one repository: the client of a registry, or one with mirrors before it."""
+
+    listed_by_mirror: bool
+
+    @property
+    def own(self) -> RegistryClient:
+        """The client that asks the registry itself."""
+
+    @property
+    def host(self) -> str:
+        """Host and port of the registry, empty where its address is of no use."""
+
+    async def list_tags(self) -> TagList | Failure: ...
+
+    async def head(self, tag: str) -> str | Failure | None: ...
+
+    async def manifest(self, reference: str, *, size_bytes: int = 0) -> Manifest | Failure: ...
+
+    async def current_manifest(self, tag: str) -> Manifest | Failure: ...
+
+    async def config(self, descriptor: Descriptor) -> ImageConfig | Failure: ...
+
+    async def blob(
+        self, digest: str, *, size_bytes: int = 0, max_bytes: int = MAX_BLOB_BYTES
+    ) -> bytes | Failure: ...
+
+    async def referrers(self, digest: str) -> tuple[Descriptor, ...] | Failure: ...
+
+
 class RegistryClient:
     """One repository as one identity sees it."""
+
+    listed_by_mirror = False
 
     def __init__(
         self,
@@ -81,6 +113,11 @@ class RegistryClient:
                 pages=pages,
             )
         )
+
+    @property
+    def own(self) -> RegistryClient:
+        """Itself: it asks the registry."""
+        return self
 
     async def list_tags(self) -> TagList | Failure:
         """Return all tags. Cost: one request a page."""
@@ -189,6 +226,10 @@ class RegistryClient:
         except ManifestError as error:
             failure = self._unusable(response, f"{subject} {self._name}: {error}")
             return replace(failure, of_content=is_digest(reference))
+
+    async def current_manifest(self, tag: str) -> Manifest | Failure:
+        """Return the manifest that the registry itself has under a tag now."""
+        return await self.manifest(tag)
 
     async def config(self, descriptor: Descriptor) -> ImageConfig | Failure:
         """Return the image config that a manifest names."""

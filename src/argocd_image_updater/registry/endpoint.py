@@ -18,6 +18,21 @@ DIRECT_PROXY = "direct"
 
 
 @dataclass(frozen=True, slots=True)
+class MirrorSettings:
+    """Another place that has the contents of a registry.
+
+    base: URL of its API, to which ``/v2/…`` is appended. prefix: put before each repository.
+    credentials: reference of its own, empty = those of the entry for its host. tags: it may say
+    which tags there are and what they point at.
+    """
+
+    base: str
+    prefix: str = ""
+    credentials: str = ""
+    tags: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class EndpointExtras:
     """Settings of one registry beyond those of ``registries.conf``; each default = as without.
 
@@ -28,6 +43,7 @@ class EndpointExtras:
     allow_link_local: it may have an address that otherwise belongs to metadata services.
     metadata_reads: images read for a repository in one cycle. pull_reserve: pulls that are left to
     others; None = the usual number where pulls are limited, which is only known of Docker Hub.
+    mirrors: in the order in which they are asked.
     """
 
     proxy: str = field(default="", repr=False)
@@ -39,6 +55,7 @@ class EndpointExtras:
     allow_link_local: bool = False
     metadata_reads: int = DEFAULT_METADATA_READS
     pull_reserve: int | None = None
+    mirrors: tuple[MirrorSettings, ...] = ()
 
 
 NO_EXTRAS = EndpointExtras()

@@ -40,6 +40,7 @@ from argocd_image_updater.registry.cache_lookups import Cache, CacheLookup
 from argocd_image_updater.registry.credentials.reference import parse_credential_reference
 from argocd_image_updater.registry.limits import DEFAULT_CONNECTIONS
 from argocd_image_updater.registry.metadata import Purpose, describe
+from argocd_image_updater.registry.mirrors import MirrorPlace, mirrors_of
 from argocd_image_updater.registry.rations import Place, Rations, place_of, slot_of
 from argocd_image_updater.registry.sightings import Sightings
 from argocd_image_updater.registry.single_flight import SingleFlight
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 
     from argocd_image_updater.core.facts import Answer, PushTimes, RegistryQuestion, Sighting
     from argocd_image_updater.core.reference import ImageReference
-    from argocd_image_updater.registry.client import RegistryClient
+    from argocd_image_updater.registry.client import RepositoryReader
     from argocd_image_updater.registry.credentials.resolver import CredentialResolver
     from argocd_image_updater.registry.endpoint import Credentials, Endpoint
     from argocd_image_updater.registry.endpoints import EndpointTable
@@ -134,8 +135,9 @@ class RegistryEngine:
         self._store = store
         self._unix = unix
         self._table: EndpointTable | None = None
-        self._clients: dict[RepositoryKey, RegistryClient] = {}
+        self._clients: dict[RepositoryKey, RepositoryReader] = {}
         self._answers: dict[RegistryQuestion, Answer] = {}
+        self._relisted: dict[RegistryQuestion, Answer] = {}
         self._images: dict[Place, _Images] = {}
         self._flights: SingleFlight[Answer] = SingleFlight()
         self._rations = Rations(unix=unix)
@@ -148,6 +150,7 @@ class RegistryEngine:
         self._table = table
         self._clients.clear()
         self._answers.clear()
+        self._relisted.clear()
         self._images.clear()
         self._rations.begin_cycle()
         self._sightings.begin_cycle()
@@ -175,7 +178,10 @@ class RegistryEngine:
         *,
         on_answer: Callable[[], None] | None = None,
     ) -> Mapping[RegistryQuestion, Answer]:
-        """Answer every question. Cost: what the module's rules say, never more."""
+        """Answer every question, and correct earlier answers.
+
+        Cost: what the module's rules say, never more.
+        """
         await self._open_images(questions)
         self._postpone(questions)
 
@@ -190,6 +196,7 @@ class RegistryEngine:
 
         await self._rotate(questions)
         answers = dict(await asyncio.gather(*map(answer, questions)))
+        answers.update(self._relisted)
         await self._keep()
         return answers
 
@@ -205,7 +212,7 @@ class RegistryEngine:
             self.counts["tag lists"] += 1
             return await client.list_tags()
         if isinstance(question, TagExistsQuestion):
-            return await self._exists(client, question.tag)
+            return await self._exists(client, question)
         if isinstance(question, SightingQuestion):
             return await self._sighting(client, question)
         if isinstance(question, PushTimesQuestion):
@@ -219,13 +226,21 @@ class RegistryEngine:
             client, question.tag, images, platforms=question.platforms, purpose=purpose, fresh=fresh
         )
 
-    async def _exists(self, client: RegistryClient, tag: str) -> bool | Failure:
+    async def _exists(
+        self, client: RepositoryReader, question: TagExistsQuestion
+    ) -> bool | Failure:
+        """Ask the registry itself; where it has the tag, the list of a mirror was behind."""
         self.counts["tag checks"] += 1
-        digest = await client.head(tag)
+        digest = await client.own.head(question.tag)
+        if isinstance(digest, str) and client.listed_by_mirror:
+            client.listed_by_mirror = False
+            self.counts["tag lists"] += 1
+            listed = TagListQuestion(question.repository)
+            self._relisted[listed] = self._answers[listed] = await client.own.list_tags()
         return digest if isinstance(digest, Failure) else digest is not None
 
     async def _sighting(
-        self, client: RegistryClient, question: SightingQuestion
+        self, client: RepositoryReader, question: SightingQuestion
     ) -> Sighting | Failure:
         def head(tag: str) -> Awaitable[str | Failure | None]:
             self.counts["tag checks"] += 1
@@ -235,7 +250,7 @@ class RegistryEngine:
         return await self._sightings.answer(question, place, head=head)
 
     async def _push_times(
-        self, client: RegistryClient, repository: RepositoryKey
+        self, client: RepositoryReader, repository: RepositoryKey
     ) -> PushTimes | Failure:
         """Return when tags were pushed; what does not tell it is not asked again."""
         place = self._place_name(repository)
@@ -243,7 +258,7 @@ class RegistryEngine:
         if untold is not None:
             return untold
         self.counts["push times"] += 1
-        found = await client.push_times()
+        found = await client.own.push_times()
         if isinstance(found, Failure) and found.kind is FailureKind.UNTOLD:
             self._untold[place] = found
         return found
@@ -288,7 +303,7 @@ class RegistryEngine:
 
     async def _image(
         self,
-        client: RegistryClient,
+        client: RepositoryReader,
         tag: str,
         images: _Images,
         *,
@@ -317,7 +332,7 @@ class RegistryEngine:
 
     async def _read(
         self,
-        client: RegistryClient,
+        client: RepositoryReader,
         tag: str,
         *,
         stored: StoredTag | None,
@@ -348,7 +363,7 @@ class RegistryEngine:
         image = await describe(manifest, client, platforms=platforms, purpose=purpose)
         return image, manifest.digest
 
-    def _note_image(self, client: RegistryClient, *, is_hit: bool) -> None:
+    def _note_image(self, client: RepositoryReader, *, is_hit: bool) -> None:
         self._network.observe_cache(CacheLookup(client.host, Cache.IMAGE, is_hit=is_hit))
 
     async def _rotate(self, questions: Collection[RegistryQuestion]) -> None:
@@ -428,23 +443,39 @@ class RegistryEngine:
 
     # --- whom to ask --------------------------------------------------------------------------
 
-    def client(self, repository: RepositoryKey) -> RegistryClient:
+    def client(self, repository: RepositoryKey) -> RepositoryReader:
         """Return the client of this cycle, for questions whose answers are not kept here."""
         return self._client(repository)
 
-    def _client(self, repository: RepositoryKey) -> RegistryClient:
+    def _client(self, repository: RepositoryKey) -> RepositoryReader:
         client = self._clients.get(repository)
         if client is None:
-            assert self._table is not None, "begin_cycle comes first"
-            endpoint = self._table.by_prefix(repository.endpoint)
-            client = self._clients[repository] = self._network.client(
-                endpoint,
-                repository.repository,
-                credentials=CycleCredentials(
-                    self._resolver, endpoint.for_repository(repository.repository), repository
-                ),
-            )
+            client = self._clients[repository] = self._new_client(repository)
         return client
+
+    def _new_client(self, repository: RepositoryKey) -> RepositoryReader:
+        assert self._table is not None, "begin_cycle comes first"
+        endpoint = self._table.by_prefix(repository.endpoint)
+        name = repository.repository
+        own = self._network.client(
+            endpoint,
+            name,
+            credentials=CycleCredentials(self._resolver, endpoint.for_repository(name), repository),
+        )
+        mirrors = mirrors_of(self._table, endpoint, name)
+        if not mirrors:
+            return own
+        # where the order of the list means something, only that of the registry is known
+        lists = not endpoint.tag_sort
+        return self._network.mirrored(
+            own, mirrors, credentials=self._mirror_credentials, lists=lists
+        )
+
+    def _mirror_credentials(self, place: MirrorPlace) -> CycleCredentials:
+        """Return the mirror's own: what an image or its registry has does not go there."""
+        endpoint = place.endpoint.for_repository(place.repository)
+        key = RepositoryKey(place.endpoint.prefix, place.repository)
+        return CycleCredentials(self._resolver, endpoint, key)
 
     def _images_at_once(self, repository: RepositoryKey) -> int:
         """Return how many images are read at the same time: as many as there are connections."""

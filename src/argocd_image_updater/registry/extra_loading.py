@@ -43,6 +43,7 @@ def apply_extras(table: EndpointTable, extra: RegistriesExtra) -> EndpointTable:
             endpoint = _unlisted(table, entry, file=extra.file)
             endpoints[endpoint.prefix] = endpoint
             keys[key] = endpoint.prefix
+        _check_mirrors(endpoints[keys[key]], entry, file=extra.file)
         extras[keys[key]] = _extras(defaults, entry, file=extra.file)
 
     def applied(endpoint: Endpoint) -> Endpoint:
@@ -96,7 +97,14 @@ def _extras(base: EndpointExtras, entry: ExtraEntry, *, file: str) -> EndpointEx
     changes: dict[str, object] = {name: value for name, value in given.items() if value is not None}
     if entry.client_certificate_file:
         changes["client_certificate"] = _client_certificate(entry, file=file)
-    return replace(base, identities=entry.identities, **changes)  # type: ignore[arg-type]  # named above
+    nested = {"identities": entry.identities, "mirrors": entry.mirrors}
+    return replace(base, **nested, **changes)  # type: ignore[arg-type]  # named above
+
+
+def _check_mirrors(endpoint: Endpoint, entry: ExtraEntry, *, file: str) -> None:
+    for mirror in entry.mirrors:
+        if mirror.base == endpoint.api_url and not mirror.prefix:
+            raise _error(file, entry, f"names itself as a mirror: {shorten(mirror.base)}")
 
 
 def _client_certificate(entry: ExtraEntry, *, file: str) -> ClientCertificate:

@@ -9,7 +9,7 @@ Source of the rules: docs/registries.md.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -20,7 +20,8 @@ from argocd_image_updater.registry.credentials.reference import (
     CredentialReferenceError,
     parse_credential_reference,
 )
-from argocd_image_updater.registry.endpoint import DIRECT_PROXY
+from argocd_image_updater.registry.endpoint import DIRECT_PROXY, MirrorSettings
+from argocd_image_updater.registry.mirrors import parse_mirror_url
 from argocd_image_updater.registry.repository_patterns import RepositoryPattern, parse_pattern
 from argocd_image_updater.registry.strict_yaml import Place, compose, merged, nearest, pairs
 from argocd_image_updater.registry.yaml_scalars import (
@@ -39,6 +40,7 @@ ENTRIES_LIMIT = 10_000
 PATTERNS_LIMIT = 1_000
 TOKEN_HOSTS_LIMIT = 100
 CONCURRENCY_LIMIT = 100
+MIRRORS_LIMIT = 10
 TIMEOUT_LIMIT_S = (1.0, 600.0)
 METADATA_READS_LIMIT = 1_000_000
 PULL_RESERVE_LIMIT = 1_000_000
@@ -62,6 +64,7 @@ class ExtraEntry:
     allow_link_local: bool | None = None
     metadata_reads: int | None = None
     pull_reserve: int | None = None
+    mirrors: tuple[MirrorSettings, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +166,45 @@ def _read_token_hosts(node: yaml.Node, *, place: Place) -> frozenset[str]:
     return frozenset(hosts)
 
 
+def _read_mirrors(node: yaml.Node, *, place: Place) -> tuple[MirrorSettings, ...]:
+    if not isinstance(node, yaml.SequenceNode) or len(node.value) > MIRRORS_LIMIT:
+        raise place.error(node, f"'mirrors' must be a list of up to {MIRRORS_LIMIT} mappings")
+    mirrors: dict[tuple[str, str], MirrorSettings] = {}
+    for number, item in enumerate(node.value, start=1):
+        mirror = _read_mirror(item, place=Place(place.file, f"{place.entry}: mirror {number}"))
+        where = (mirror.base, mirror.prefix)
+        if where in mirrors:
+            raise place.error(item, f"mirror {number} has the same url as one before it")
+        mirrors[where] = mirror
+    return tuple(mirrors.values())
+
+
+def _read_mirror(node: yaml.Node, *, place: Place) -> MirrorSettings:
+    found: MirrorSettings | None = None
+    credentials, tags = "", False
+    for key, value in pairs(node, place=place):
+        try:
+            match key.value:
+                case "url":
+                    found = parse_mirror_url(read_text(value))
+                case "credentials":
+                    credentials = read_text(value)
+                    parse_credential_reference(credentials)
+                case "tags":
+                    tags = read_bool(value)
+                case other:
+                    hint = nearest(other, _MIRROR_KEYS)
+                    raise place.error(key, f"unknown key {shorten(str(other))!r}", hint=hint)
+        except CredentialReferenceError as error:
+            about = "key 'credentials': the reference"
+            raise place.error(value, f"{about} {error}", hint=error.hint) from None
+        except ValueError as error:
+            raise place.error(value, f"key '{key.value}' {error}") from None
+    if found is None:
+        raise place.error(node, "key 'url' is missing; it says where the mirror is")
+    return replace(found, credentials=credentials, tags=tags)
+
+
 def _read_proxy(node: yaml.Node) -> str:
     """Return the URL of a proxy; no message repeats it, because it may hold a password."""
     text = read_text(node)
@@ -212,9 +254,12 @@ _READERS: _Readers = {
     "credentials": ("identities", read_text),
     "tokenHosts": ("token_hosts", read_text),
     "allowLinkLocal": ("allow_link_local", read_bool),
+    "mirrors": ("mirrors", read_text),
 }
 _NESTED: dict[str, Callable[..., object]] = {
     "credentials": _read_identities,
     "tokenHosts": _read_token_hosts,
+    "mirrors": _read_mirrors,
 }
+_MIRROR_KEYS = ("url", "credentials", "tags")
 KEYS = tuple(_READERS)

@@ -23,7 +23,7 @@ from argocd_image_updater.registry.manifests import ImageIndex
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from argocd_image_updater.registry.client import RegistryClient
+    from argocd_image_updater.registry.client import RepositoryReader
     from argocd_image_updater.registry.manifests import Descriptor, Manifest
 
 MAX_ARTIFACTS = 64  # signature manifests that are read for one image
@@ -34,7 +34,7 @@ MAX_SIGNATURE_BYTES = 262_144  # a bundle with certificate and log entry has ten
 Consider = Callable[[SignatureLayer | Failure], Awaitable[bool]]
 
 
-async def search_signatures(client: RegistryClient, digest: str, consider: Consider) -> None:
+async def search_signatures(client: RepositoryReader, digest: str, consider: Consider) -> None:
     """Hand the signatures of an image to `consider` until it has enough of them.
 
     Cost: one request a place, one for each artifact, one for each signed text.
@@ -52,7 +52,7 @@ async def search_signatures(client: RegistryClient, digest: str, consider: Consi
 class _Search:
     """What was read already, and how much more may be."""
 
-    def __init__(self, client: RegistryClient, consider: Consider) -> None:
+    def __init__(self, client: RepositoryReader, consider: Consider) -> None:
         self._client = client
         self._consider = consider
         self._is_over = False
@@ -70,7 +70,7 @@ class _Search:
     async def tag(self, tag: str) -> None:
         if self._is_over:
             return
-        manifest = await self._client.manifest(tag)
+        manifest = await self._client.current_manifest(tag)
         if isinstance(manifest, ImageIndex):
             await self._artifacts(manifest.manifests)
         elif not isinstance(manifest, Failure):

@@ -9,6 +9,7 @@ pulls and none may be taken.
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,12 @@ class Traffic:
         self._gates = HostGates(timing, connections=connections)
         self._pulls = PullBudgets()
         self._observe = observe
+
+    def impatient(self) -> Traffic:
+        """Return the same traffic where nothing is tried again and no pause is waited for."""
+        other = copy(self)
+        other._policy = replace(self._policy, attempts=1, deadline_s=0.0)  # noqa: SLF001 - our own copy
+        return other
 
     def gate(self, host: str) -> HostGate:
         """Return the gate of a host, to look at its pause and its window."""
