@@ -2,7 +2,8 @@
 
 Statuses 200 to 399 are good. Otherwise: 1. 401 and 403 are refusals, whatever the body says, and so
 are the error codes ``UNAUTHORIZED`` and ``DENIED`` with an explanation under another 4xx status;
-2. 429, or the code ``TOOMANYREQUESTS``, asks to slow down; 3. 408, 425 and 5xx may pass; 4. 404
+2. 429, or the code ``TOOMANYREQUESTS``, asks to slow down, and so does 503 with a longer
+``Retry-After`` than is worth waiting; 3. 408, 425 and 5xx may pass; 4. 404
 and 410 mean that it does not exist; 5. anything else will stay as it is. The body is only read for
 the message. Source: the error format of the OCI distribution specification 1.1; cases:
 tests/vectors/data/registry_http_flow.json.
@@ -17,7 +18,7 @@ import msgspec
 from argocd_image_updater.core.facts import Failure, FailureKind
 from argocd_image_updater.errors import shorten
 from argocd_image_updater.registry.media_types import essence
-from argocd_image_updater.registry.retry import TOO_MANY_REQUESTS, parse_retry_after
+from argocd_image_updater.registry.retry import POLICY, TOO_MANY_REQUESTS, parse_retry_after
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,6 +31,7 @@ MAX_ERRORS_SHOWN = 3
 
 _FIRST_ERROR = 400
 _FIRST_SERVER_ERROR = 500
+_UNAVAILABLE = 503
 _JSON_TYPES = frozenset({"application/json", "application/vnd.api+json"})
 _KIND_OF_STATUS = {
     401: FailureKind.DENIED,
@@ -57,7 +59,10 @@ def read_failure(response: Response, *, subject: str, unix_now: float = 0.0) -> 
     text = _error_text(errors) or _plain_text(response)
     message = f"{subject}: status {response.status}" + (f" ({text})" if text else "")
     retry_after_s = parse_retry_after(response.header("Retry-After"), unix_now=unix_now)
-    return Failure(_kind(response.status, errors), message, retry_after_s)
+    kind = _kind(response.status, errors)
+    if response.status == _UNAVAILABLE and (retry_after_s or 0.0) > POLICY.deadline_s:
+        kind = FailureKind.RATE_LIMITED  # as what is asked from now on until then
+    return Failure(kind, message, retry_after_s)
 
 
 def _kind(status: int, errors: Sequence[dict[str, Any]]) -> FailureKind:

@@ -80,6 +80,13 @@ class Authorizer:
         self._known: dict[str, tuple[tuple[Challenge, ...] | Failure, float]] = {}
         self._pings: SingleFlight[tuple[Challenge, ...] | Failure] = SingleFlight()
 
+    def begin_cycle(self) -> None:
+        """Forget the faults of the last cycle: a host that is well again is asked at once."""
+        self._known = {
+            base: known for base, known in self._known.items() if not isinstance(known[0], Failure)
+        }
+        self._tokens.forget_outages()
+
     async def grant(self, subject: Subject) -> Grant | Failure:
         """Return what to send with a request; asks the registry and token service where needed."""
         challenges = self._remembered(subject.api)

@@ -205,15 +205,13 @@ class RegistryClient:
         if refused:
             return refused
         subject = f"manifest {reference} of"
-        response = self._good(
-            await self._ask(
-                self._url(f"manifests/{reference}"),
-                accept=media_types.MANIFESTS,
-                max_bytes=MAX_MANIFEST_BYTES,
-                of_manifest=True,
-            ),
-            subject,
+        asked = await self._ask(
+            self._url(f"manifests/{reference}"),
+            accept=media_types.MANIFESTS,
+            max_bytes=MAX_MANIFEST_BYTES,
+            of_manifest=True,
         )
+        response = self._good(_as_passing(asked), subject)
         if isinstance(response, Failure):
             return response
         promised = reference if ":" in reference else response.header("Docker-Content-Digest")
@@ -250,9 +248,11 @@ class RegistryClient:
             return self._session
         if not is_digest(digest):
             return Failure(FailureKind.UNUSABLE, f"not a digest: {shorten(digest)!r}")
-        response = self._good(
-            await self._ask(self._url(f"blobs/{digest}"), max_bytes=max_bytes), f"blob {digest} of"
-        )
+        if size_bytes > max_bytes:
+            message = f"blob {digest} of {self._name} is larger than {max_bytes} bytes"
+            return Failure(FailureKind.UNUSABLE, message, of_content=True)
+        asked = await self._ask(self._url(f"blobs/{digest}"), max_bytes=max_bytes)
+        response = self._good(_as_passing(asked) if size_bytes else asked, f"blob {digest} of")
         if isinstance(response, Failure):
             return response
         return self._check(response.body, digest, size_bytes=size_bytes) or response.body
@@ -398,6 +398,18 @@ def _checked_api(endpoint: Endpoint, repository: str) -> Api | Failure:
         message = f"{shorten(repository)!r} is not a repository name: lower case, parts split by /"
         return Failure(FailureKind.CONFIG, message)
     return parse_api(endpoint)
+
+
+def _as_passing(answer: Response | Failure) -> Response | Failure:
+    """Return what it means that there is no body of a size that was promised.
+
+    Registries take no manifests above the limit, and a blob has the size that its descriptor says.
+    So what is too large, or packed in a strange way, comes from something between us and the
+    registry: that passes, and must not make a tag drop out.
+    """
+    if isinstance(answer, Failure) and answer.kind is FailureKind.UNUSABLE:
+        return replace(answer, kind=FailureKind.TRANSIENT)
+    return answer
 
 
 def _refuses_page_size(response: Response | Failure) -> bool:

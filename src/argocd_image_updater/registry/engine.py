@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.facts import (
@@ -148,6 +148,7 @@ class RegistryEngine:
     def begin_cycle(self, table: EndpointTable) -> None:
         """Forget the answers of the last cycle; from now on `table` says who is asked."""
         self._table = table
+        self._network.begin_cycle()
         self._clients.clear()
         self._answers.clear()
         self._relisted.clear()
@@ -359,7 +360,9 @@ class RegistryEngine:
         self._note_image(client, is_hit=False)
         manifest = await client.manifest(reference)
         if isinstance(manifest, Failure):
-            return manifest, ""
+            # What the registry named a moment ago is not gone, it is out of step with itself.
+            is_odd = reference != tag and manifest.kind is FailureKind.NOT_FOUND
+            return (replace(manifest, kind=FailureKind.TRANSIENT) if is_odd else manifest), ""
         image = await describe(manifest, client, platforms=platforms, purpose=purpose)
         return image, manifest.digest
 

@@ -114,6 +114,10 @@ class TokenService:
             self._note_outage(key.realm, result)
         return result
 
+    def forget_outages(self) -> None:
+        """Ask every service again."""
+        self._down.clear()
+
     def _note_outage(self, realm: str, failure: Failure) -> None:
         if len(self._down) >= MAX_OUTAGES:  # realms come from registries: they may be made up
             self._down.clear()

@@ -38,6 +38,7 @@ SECRET_FIELDS = frozenset(("access_token", "refresh_token"))  # of a form (RFC 6
 IDLE_CONNECTION_S = 90.0
 MAX_OPEN_CONNECTIONS = 200  # of the process; each host has its own, lower limit above this layer
 _FIRST_ERROR_STATUS = 400
+_OUT_OF_TIME = frozenset({9, 10})  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED
 _PLAIN = re.compile(r"[!-~]+")  # visible ASCII
 
 
@@ -172,9 +173,7 @@ class Transport:
         except TimeoutError as error:
             raise TransportError(_about(request, "no answer in time")) from error
         except aiohttp.ClientConnectorCertificateError as error:
-            hint = "add the CA to registries.conf (ca_file, ca_data) or correct the certificate"
-            why = f"the TLS certificate was refused; {hint}"
-            raise _permanent(request, why) from error
+            raise _refused_certificate(request, error.certificate_error) from error
         except (aiohttp.InvalidURL, UnicodeError, ValueError) as error:
             why = "the request cannot be sent: bad URL, header or CA bundle"
             raise _permanent(request, why) from error
@@ -307,6 +306,17 @@ def _split_proxy(proxy: str) -> tuple[URL | None, list[tuple[str, str]]]:
     pair = f"{url.user}:{url.password or ''}".encode()
     header = ("Proxy-Authorization", f"Basic {b64encode(pair).decode()}")
     return url.with_user(None), [header]
+
+
+def _refused_certificate(request: Request, cause: Exception) -> TransportError:
+    """Say why, in the words of the TLS library, and who can do something about it."""
+    told = shorten(str(getattr(cause, "verify_message", "")) or "no reason is told")
+    why = f"the TLS certificate was refused: {told}"
+    if getattr(cause, "verify_code", 0) not in _OUT_OF_TIME:
+        hint = "add the CA to registries.conf (ca_file, ca_data) or correct the certificate"
+        return _permanent(request, f"{why}; {hint}")
+    hint = "the registry must show one that is valid now, by the clock of this machine"
+    return TransportError(_about(request, f"{why}; {hint}"), temporary=False)
 
 
 def _permanent(request: Request, why: str) -> TransportError:

@@ -68,17 +68,38 @@ async def test_an_error_text_without_end_is_cut():
     assert len(failure.message) < 1_000
 
 
-@pytest.mark.parametrize("what", ["manifests/1.0", "blobs/sha256:" + "a" * 64])
-async def test_a_manifest_or_blob_larger_than_any_real_one_is_refused(what):
+_DIGEST = "sha256:" + "a" * 64
+
+
+async def _larger_than_real(what, ask):
     body = b"[" + b"0," * 5_000_000
-    kind, _, name = what.partition("/")
     async with (
         RawServer({"/v2/": answer(), f"/v2/a/b/{what}": answer(body)}) as server,
         OneClient(server.base, "a/b") as client,
     ):
-        found = await (client.manifest(name) if kind == "manifests" else client.blob(name))
-    assert found.kind is FailureKind.UNUSABLE
+        found = await ask(client)
     assert "larger" in found.message
+    return found.kind
+
+
+async def test_a_manifest_larger_than_any_real_one_says_nothing_about_its_tag():
+    kind = await _larger_than_real("manifests/1.0", lambda client: client.manifest("1.0"))
+    assert kind is FailureKind.TRANSIENT
+
+
+@pytest.mark.parametrize(
+    ("promised_bytes", "kind"),
+    [
+        (0, FailureKind.UNUSABLE),
+        (100, FailureKind.TRANSIENT),  # something else came
+        (9_000_000, FailureKind.UNUSABLE),  # not asked for at all
+    ],
+)
+async def test_a_blob_larger_than_any_real_one_is_refused(promised_bytes, kind):
+    found = await _larger_than_real(
+        f"blobs/{_DIGEST}", lambda client: client.blob(_DIGEST, size_bytes=promised_bytes)
+    )
+    assert found is kind
 
 
 async def test_a_list_of_what_refers_to_an_image_has_an_end_and_is_never_shorter(monkeypatch):

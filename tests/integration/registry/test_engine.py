@@ -243,7 +243,7 @@ async def test_many_callers_at_once_share_one_flight(scene):
 
 
 def test_an_image_without_a_usable_name_is_a_problem(scene):
-    engine = RegistryEngine(network=None, resolver=None, store=None, unix=time.time)
+    engine = RegistryEngine(network=RegistryNetwork(), resolver=None, store=None, unix=time.time)
     engine.begin_cycle(scene.table)
     assert isinstance(engine.locate(parse_image("reg.example/Team/App"), "", "argocd"), Problem)
     assert isinstance(engine.locate(parse_image("reg.example/app"), "nonsense", "a"), Problem)

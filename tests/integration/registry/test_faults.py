@@ -192,6 +192,50 @@ async def test_a_closed_port_is_an_outage_that_is_not_asked_again_at_once():
     assert second is first
 
 
+async def test_a_registry_that_is_well_again_is_asked_in_the_next_cycle_at_once():
+    own = network()
+    routes = {"/v2/": [{"status": 503}, OPEN], TAGS: [tag_list("a")]}
+    async with (
+        ScriptedRegistry(routes) as registry,
+        OneClient(registry.base, "team/app", network=own) as client,
+    ):
+        first, second = await client.list_tags(), await client.list_tags()
+        own.begin_cycle()
+        third = await client.list_tags()
+    assert first.kind is FailureKind.TRANSIENT
+    assert second is first
+    assert third == TagList(("a",))
+
+
+async def test_a_token_service_that_is_well_again_is_asked_in_the_next_cycle_at_once():
+    own = network()
+    line = ["WWW-Authenticate", 'Bearer realm="{{BASE}}/token"']
+    good = {"status": 200, "headers": [JSON], "body": '{"token": "t"}'}
+    routes = {
+        "/v2/": [{"status": 401, "headers": [line]}],
+        "/token": [{"status": 503}, good],
+        TAGS: [tag_list("a")],
+    }
+    async with (
+        ScriptedRegistry(routes) as registry,
+        OneClient(registry.base, "team/app", network=own) as client,
+    ):
+        first, second = await client.list_tags(), await client.list_tags()
+        own.begin_cycle()
+        third = await client.list_tags()
+    assert {first.kind, second.kind} == {FailureKind.TRANSIENT}
+    assert third == TagList(("a",))
+
+
+@pytest.mark.parametrize(
+    ("pause", "kind"), [("10", FailureKind.TRANSIENT), ("3600", FailureKind.RATE_LIMITED)]
+)
+async def test_an_outage_that_is_to_last_longer_than_is_worth_waiting_is_a_limit(pause, kind):
+    away = {"status": 503, "headers": [["Retry-After", pause]]}
+    failure, _ = await tags_of({TAGS: [away]})
+    assert failure.kind is kind
+
+
 async def test_content_with_another_digest_is_refused():
     digest = digest_of(b"what was asked for")
     blob = {"status": 200, "headers": [], "body": "what came"}
