@@ -50,10 +50,6 @@ class RegistryNetwork:
         self.transport = Transport(proxies=read_proxies(environment or {}), deadlines=deadlines)
         self.traffic = Traffic(
             self.transport, timing=timing, policy=policy, connections=connections, observe=observe
-
-    def begin_cycle(self) -> None:
-        """Forget the faults that are remembered only so that one cycle does not repeat them."""
-        self.authorizer.begin_cycle()
         )
         self.authorizer = Authorizer(self.traffic, observe_cache=observe_cache)
         self._pages = PageMemory(timing)
@@ -61,6 +57,10 @@ class RegistryNetwork:
         self._mirror_traffic = self.traffic.impatient()
         self._mirror_authorizer = Authorizer(self._mirror_traffic, observe_cache=observe_cache)
         self._mirror_health = MirrorHealth(timing)
+
+    def begin_cycle(self) -> None:
+        """Forget the faults that are remembered only so that one cycle does not repeat them."""
+        self.authorizer.begin_cycle()
 
     def client(
         self, endpoint: Endpoint, repository: str, *, credentials: CredentialsProvider
