@@ -18,36 +18,26 @@ from argocd_image_updater.cli.render.doctor import diagnosis_document, render_ch
 from argocd_image_updater.cli.render.json_report import to_text
 from argocd_image_updater.controller.doctor import examine
 from argocd_image_updater.controller.doctor_checks import Blame
-from argocd_image_updater.controller.looking_up import LookUp
 from argocd_image_updater.controller.settings_files import SettingsFiles
 from argocd_image_updater.core.settings import ImageSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from argocd_image_updater.cli.doctor_options import DoctorOptions
+    from argocd_image_updater.cli.registry_options import RegistryOptions
     from argocd_image_updater.controller.doctor_checks import Check, Diagnosis
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT_CONF = str(BY_NAME["registries-conf-path"].default)
 
 
-def doctor_registry(options: DoctorOptions, environ: Mapping[str, str]) -> int:
+def doctor_registry(options: RegistryOptions, environ: Mapping[str, str]) -> int:
     """Run the command and return its exit code."""
     console = open_console(options, environ)
     files = SettingsFiles(options.registries_conf_path or _DEFAULT_CONF, "").load()
     for warning in files.warnings:
         _LOG.warning("%s", warning, extra={"command": DOCTOR})
-    wanted = LookUp(
-        ImageSettings(alias="", reference=options.image),
-        files.table,
-        default_platform=options.default_platform,
-        credentials=options.credentials,
-        kubeconfig=options.kubeconfig,
-        ambient=options.cloud_identities,
-        docker_config=options.docker_config,
-        environment=options.environment,
-    )
+    wanted = options.look_up(ImageSettings(alias="", reference=options.image), files.table)
     is_table = options.output == "table"
 
     def show(check: Check) -> None:

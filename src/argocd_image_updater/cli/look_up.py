@@ -23,7 +23,7 @@ from argocd_image_updater.cli.render.look_up import (
     look_up_hint,
     render_look_up,
 )
-from argocd_image_updater.controller.looking_up import LookUp, look_up
+from argocd_image_updater.controller.looking_up import look_up
 from argocd_image_updater.controller.settings_files import SettingsFiles
 from argocd_image_updater.core.choice import Choice, NoChoice
 from argocd_image_updater.core.reasons import OUTCOME_OF, Outcome, Reason
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from argocd_image_updater.cli.look_up_options import LookUpOptions
+    from argocd_image_updater.controller.looking_up import LookUp
+    from argocd_image_updater.core.reference import ImageReference
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT_CONF = str(BY_NAME["registries-conf-path"].default)
@@ -39,29 +41,17 @@ _DEFAULT_CONF = str(BY_NAME["registries-conf-path"].default)
 
 def test(options: LookUpOptions, environ: Mapping[str, str]) -> int:
     """Run the command and return its exit code."""
-    console = open_console(options, environ)
-    fields = _fields(options)
+    asked = options.asked
+    console = open_console(asked, environ)
+    fields = _fields(asked.image)
     _LOG.info("retrieving information about image", extra=fields)
-    if (
-        options.image.tag is not None
-        and options.image.tag.name
-        and not options.settings.reference.tag
-    ):
+    tag = asked.image.tag
+    if tag is not None and tag.name and not options.settings.reference.tag:
         _LOG.info("the tag of the image is no constraint: see --semver-constraint", extra=fields)
-    files = SettingsFiles(options.registries_conf_path or _DEFAULT_CONF, "").load()
+    files = SettingsFiles(asked.registries_conf_path or _DEFAULT_CONF, "").load()
     for warning in files.warnings:
         _LOG.warning("%s", warning, extra=fields)
-    wanted = LookUp(
-        options.settings,
-        files.table,
-        default_platform=options.default_platform,
-        credentials=options.credentials,
-        limit_per_s=options.limit_per_s,
-        kubeconfig=options.kubeconfig,
-        ambient=options.cloud_identities,
-        docker_config=options.docker_config,
-        environment=options.environment,
-    )
+    wanted = asked.look_up(options.settings, files.table, limit_per_s=options.limit_per_s)
     with Ending() as ending:
         found = ending.run(_ask(wanted, console, fields))
     if found is None:
@@ -96,12 +86,12 @@ class _Result:
             _LOG.warning("%s", warning, extra=fields)
         self._show_tags(console)
         code = self._log(fields)
-        if self.options.output == "json":
+        if self.options.asked.output == "json":
             document = look_up_document(
                 self.options.settings,
                 self.found,
                 endpoint=self.wanted.endpoint,
-                warnings=(*self.options.warnings, *self.warnings, *warnings),
+                warnings=(*self.options.asked.warnings, *self.warnings, *warnings),
             )
             console.write(to_text(document, one_line=False))
         elif isinstance(self.found, Choice):
@@ -110,7 +100,7 @@ class _Result:
 
     def _show_tags(self, console: Console) -> None:
         options = self.options
-        if options.output == "json" or not (console.err_terminal.is_tty or options.all_tags):
+        if options.asked.output == "json" or not (console.err_terminal.is_tty or options.all_tags):
             return
         console.err.write(
             render_look_up(
@@ -140,8 +130,7 @@ class _Result:
         return exit_codes.FAILED if found.reason is Reason.INTERNAL_ERROR else exit_codes.USAGE
 
 
-def _fields(options: LookUpOptions) -> dict[str, str]:
-    image = options.image
+def _fields(image: ImageReference) -> dict[str, str]:
     fields = {"command": TEST, "image_name": image.full_name, "image_registry": image.registry}
     optional = {
         "image_alias": image.alias,

@@ -151,7 +151,7 @@ def _doctor(*, words: tuple[str, ...], **given: Any) -> int:
     if subject != "registry" or len(images) != 1:
         raise UsageError("doctor takes the word registry and one IMAGE", command=DOCTOR)
     from argocd_image_updater.cli.doctor import doctor_registry
-    from argocd_image_updater.cli.doctor_options import read_doctor_options
+    from argocd_image_updater.cli.registry_options import read_doctor_options
 
     options = read_doctor_options(images[0], given=_by_flag(DOCTOR, given), environ=_environ())
     return doctor_registry(options, _environ())

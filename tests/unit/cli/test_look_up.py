@@ -48,32 +48,40 @@ def test_without_flags_the_highest_release_of_any_kind_is_looked_for():
     assert found.settings.strategy is Strategy.SEMVER
     assert found.settings.reference.tag is None
     assert (found.settings.allow_tags, found.settings.ignore_tags) == ("", ())
-    assert (found.limit_per_s, found.credentials, found.registries_conf_path) == (None, "", "")
-    assert (found.log_level, found.log_format, found.output) == ("debug", "text", "table")
-    assert found.default_platform.startswith("linux/")
-    assert found.warnings == ()
+    assert (found.limit_per_s, found.asked.credentials, found.asked.registries_conf_path) == (
+        None,
+        "",
+        "",
+    )
+    assert (found.asked.log_level, found.asked.log_format, found.asked.output) == (
+        "debug",
+        "text",
+        "table",
+    )
+    assert found.asked.default_platform.startswith("linux/")
+    assert found.asked.warnings == ()
 
 
 def test_the_constraint_is_that_of_the_flag_and_not_the_tag_of_the_image():
     found = options("ghcr.io/acme/web:1.0.0")
     assert found.settings.reference.tag is None
-    assert found.image.tag.name == "1.0.0"
+    assert found.asked.image.tag.name == "1.0.0"
     found = options("ghcr.io/acme/web:1.0.0", semver_constraint="^1")
     assert found.settings.reference.tag.name == "^1"
 
 
 def test_what_stands_before_an_equals_sign_is_an_alias_only_where_it_looks_like_one():
-    assert options("web=nginx").image.alias == "web"
-    found = options("nginx:>=1.0").image
+    assert options("web=nginx").asked.image.alias == "web"
+    found = options("nginx:>=1.0").asked.image
     assert (found.alias, found.full_name) == ("", "nginx")
 
 
 def test_no_variable_of_the_environment_has_a_say():
     environ = {"IMAGE_UPDATER_LOGLEVEL": "error", "IMAGE_UPDATER_PLATFORM": "linux/s390x"}
     found = options(environ=environ)
-    assert found.log_level == "debug"
-    assert found.default_platform != "linux/s390x"
-    assert found.environment is environ
+    assert found.asked.log_level == "debug"
+    assert found.asked.default_platform != "linux/s390x"
+    assert found.asked.environment is environ
 
 
 def test_ignored_tags_keep_their_commas_and_platforms_are_cut_at_them():
@@ -101,7 +109,7 @@ def test_ignored_tags_keep_their_commas_and_platforms_are_cut_at_them():
     ],
 )
 def test_what_may_not_be_meant_is_a_warning(given, warning):
-    [text] = options(**given).warnings
+    [text] = options(**given).asked.warnings
     assert warning in text
 
 
