@@ -11,7 +11,7 @@ BIN := .venv/bin
 JOBS ?= 2
 ARGS ?=
 
-.PHONY: help setup demo lab test check format docs bench build clean
+.PHONY: help setup demo lab test fault-table check format docs bench build clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -27,6 +27,9 @@ lab: setup ## get, build and list the real components that the tests use
 
 test: lab ## run every test
 	@$(BIN)/python -m pytest -n $(JOBS) $(ARGS)
+
+fault-table: lab ## rewrite docs/registry-faults.md from what the program is seen to do
+	@WRITE_FAULT_TABLE=1 $(BIN)/python -m pytest -q tests/faults/test_registry_matrix.py
 
 check: setup ## format, lint, strict types, import rules, house rules
 	@$(BIN)/ruff format --check .

@@ -3,7 +3,10 @@
 Rules say which requests are spoilt and how: a pattern that is searched for in ``GET /path?query``
 and a function that gets the `Exchange`. The first rule that fits and is not used up decides; a
 request without one is passed on as it is. Everything runs in threads, so that the program under
-test can be a process of its own.
+test can be a process of its own. With a TLS context the proxy speaks HTTPS; another context counts
+for connections that come later, so `hang_up` ends those that are open.
+
+More ways to spoil an answer are in `spoilt.py`.
 """
 
 import contextlib
@@ -54,8 +57,20 @@ class Exchange:
         self.headers = handler.headers
         self.line = f"{handler.command} {handler.path}"
 
-    def upstream(self):
-        """Return what the registry answers: status, headers, body."""
+    @property
+    def stream(self):
+        """Where an answer is written by hand."""
+        return self._handler.wfile
+
+    def wait_for_the_end(self, limit_s):
+        """Wait until the proxy ends, or so long; say whether it ended."""
+        return self._proxy.ended.wait(limit_s)
+
+    def upstream(self, *, authorization=None):
+        """Return what the registry answers: status, headers, body.
+
+        authorization: what to send in place of what came, empty = none.
+        """
         connection = http.client.HTTPConnection(*self._proxy.upstream, timeout=LIMIT_S)
         try:
             connection.putrequest(
@@ -65,8 +80,11 @@ class Exchange:
                 skip_accept_encoding=True,
             )
             for name, value in self.headers.items():
-                if name.lower() not in _HOP_HEADERS:
+                replaced = authorization is not None and name.lower() == "authorization"
+                if name.lower() not in _HOP_HEADERS and not replaced:
                     connection.putheader(name, value)
+            if authorization:
+                connection.putheader("Authorization", authorization)
             connection.endheaders()
             answer = connection.getresponse()
             body = answer.read()
@@ -99,10 +117,16 @@ class Exchange:
 
 
 class FaultProxy:
-    """Use as a context manager; `base` is its URL."""
+    """Use as a context manager; `base` is its URL.
 
-    def __init__(self, registry):
+    tls: the context for connections that come from now on. poll_s: how soon it notices its end.
+    """
+
+    def __init__(self, registry, *, tls=None, poll_s=0.02):
         self.upstream = ("127.0.0.1", registry.port)
+        self.tls = tls
+        self.ended = threading.Event()
+        self._poll_s = poll_s
         self.rules = []
         self.lines = []
         self.authorizations = []
@@ -110,13 +134,15 @@ class FaultProxy:
 
     def __enter__(self):
         self._server = _Server(("127.0.0.1", 0), _handler_of(self))
-        self.host = f"127.0.0.1:{self._server.server_address[1]}"
-        self.base = f"http://{self.host}"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self.port = self._server.server_address[1]
+        self.host = f"{'localhost' if self.tls else '127.0.0.1'}:{self.port}"
+        self.base = f"{'https' if self.tls else 'http'}://{self.host}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(self._poll_s,))
         self._thread.start()
         return self
 
     def __exit__(self, *_):
+        self.ended.set()
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
@@ -125,6 +151,12 @@ class FaultProxy:
         """Spoil the requests that a pattern fits."""
         self.rules.append(Rule(pattern, action, times))
         return action
+
+    def hang_up(self):
+        """End the connections that are open, as a server does that starts anew."""
+        for connection in tuple(self._server.open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def asked(self, pattern):
         """Return the requests that a pattern fits."""
@@ -154,6 +186,10 @@ class _Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
 
+    def __init__(self, address, handler):
+        super().__init__(address, handler)
+        self.open = set()
+
     def handle_error(self, request, client_address):
         """A client that was killed leaves half connections: nothing to tell."""
 
@@ -162,6 +198,19 @@ def _handler_of(proxy):
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = LIMIT_S
+
+        def setup(self):
+            if proxy.tls:  # here and not where it is accepted: a handshake may wait for the client
+                self.request = proxy.tls.wrap_socket(self.request, server_side=True)
+            super().setup()
+            self.server.open.add(self.connection)
+
+        def finish(self):
+            self.server.open.discard(self.connection)
+            with contextlib.suppress(OSError):
+                super().finish()
+            if proxy.tls:
+                self.connection.close()
 
         def handle_one_request(self):
             with contextlib.suppress(OSError, ValueError):
@@ -233,11 +282,3 @@ def endless(exchange):
     number = int(query.removeprefix("page=") or 0) if query.startswith("page=") else 0
     link = ("Link", f'<{path}?page={number + 1}>; rel="next"')
     exchange.send(200, [("Content-Type", "application/json"), link], b'{"tags": ["1.0.0"]}')
-
-
-def huge(exchange):
-    """A hundred megabytes of one list; the client may hang up as soon as it had enough."""
-    exchange.send(200, [("Content-Type", "application/json")], b'{"tags": ["', length=100_000_000)
-    handler = exchange._handler
-    for _ in range(100):
-        handler.wfile.write(b"x" * 1_000_000)
