@@ -31,6 +31,7 @@ class Section(StrEnum):
 
 RUN, PLAN, EXPLAIN, VERSION, COMPLETION = "run", "plan", "explain", "version", "completion"
 TEST, TEMPLATE, DEMO, DOCTOR = "test", "template", "demo", "doctor"
+VALIDATE = "validate"
 CYCLE = frozenset({RUN, PLAN, EXPLAIN})  # commands that evaluate a cycle
 ONLY_RUN = frozenset({RUN})
 LOG_LEVELS = ("trace", "debug", "info", "warn", "error")

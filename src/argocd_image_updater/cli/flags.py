@@ -17,6 +17,7 @@ from argocd_image_updater.cli.flag import (
     ONLY_RUN,
     PLAN,
     TEST,
+    VALIDATE,
     VERSION,
     Flag,
     Kind,
@@ -35,6 +36,7 @@ _WORK = (
         default=(),
         metavar="DIR",
         path="dir",
+        commands=CYCLE | {VALIDATE},
     ),
     Flag(
         "once",
@@ -65,6 +67,7 @@ _WORK = (
         "objects without a namespace. Default: argocd; in a cluster the own namespace.",
         env="ARGOCD_NAMESPACE",
         metavar="NAME",
+        commands=CYCLE | {VALIDATE},
     ),
     Flag(
         "platform",

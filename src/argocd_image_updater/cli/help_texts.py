@@ -19,6 +19,7 @@ from argocd_image_updater.cli.flag import (
     RUN,
     TEMPLATE,
     TEST,
+    VALIDATE,
     VERSION,
     Flag,
     Section,
@@ -118,6 +119,19 @@ HELP_OF: dict[str, CommandHelp] = {
             ("for machines", "doctor registry nginx --output json"),
         ),
         codes=(exit_codes.OK, exit_codes.USAGE, exit_codes.FAILED),
+    ),
+    VALIDATE: CommandHelp(
+        usage="validate [--manifests DIR] [--registries-conf-path FILE]",
+        summary="Find every fault of the configuration, without asking anybody",
+        text="Reads registries.conf and registries.extra.conf as the program does at its start, "
+        "and with --manifests the ImageUpdater and Application manifests as a cycle does, and "
+        "prints a line for each fault with file and line. What a cycle only warns of, such as a "
+        "prefix that can never match, is a fault here. No registry, repository or cluster is "
+        "asked, and nothing is written.",
+        examples=(
+            ("the files of a repository, in a CI job", "validate --manifests deploy/"),
+            ("one file", "validate --registries-conf-path registries.conf"),
+        ),
     ),
     TEMPLATE: CommandHelp(
         usage="template [PATH]",

@@ -1,4 +1,4 @@
-"""The flags of ``test`` and ``doctor``, which look at one image and at its registry.
+"""The flags of ``test``, ``doctor`` and ``validate``, which only look.
 
 No environment variable is their default: what is tested is what the command line says. Some share
 their name with a flag of other commands, then also type and words.
@@ -6,7 +6,7 @@ their name with a flag of other commands, then also type and words.
 
 from __future__ import annotations
 
-from argocd_image_updater.cli.flag import DOCTOR, LOG_LEVELS, TEST, Flag, Kind, Section
+from argocd_image_updater.cli.flag import DOCTOR, LOG_LEVELS, TEST, VALIDATE, Flag, Kind, Section
 
 _ONLY = frozenset({TEST})
 _ONLY_DOCTOR = frozenset({DOCTOR})
@@ -95,6 +95,15 @@ LOOK_UP_FLAGS: tuple[Flag, ...] = (
         path="file",
         default_note="/app/config/registries.conf if it is there, else the built-in registries",
         commands=_BOTH,
+    ),
+    Flag(
+        "registries-conf-path",
+        "Registries configuration; it must be there. registries.extra.conf beside it is read too.",
+        metavar="FILE",
+        path="file",
+        default_note="that of the manifests, else /app/config/registries.conf",
+        section=Section.REGISTRIES,
+        commands=frozenset({VALIDATE}),
     ),
     _flag(
         "credentials",

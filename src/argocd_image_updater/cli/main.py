@@ -24,6 +24,7 @@ from argocd_image_updater.cli.flag import (
     RUN,
     TEMPLATE,
     TEST,
+    VALIDATE,
     VERSION,
 )
 from argocd_image_updater.cli.flags import flags_of
@@ -82,6 +83,7 @@ def build_program() -> click.Group:
         FlagCommand(EXPLAIN, _explain, arguments=(application, image)),
         FlagCommand(TEST, _test, arguments=(images,)),
         FlagCommand(DOCTOR, _doctor, arguments=(words,)),
+        FlagCommand(VALIDATE, _validate),
         FlagCommand(TEMPLATE, _template, arguments=(paths,)),
         FlagCommand(DEMO, _demo),
         FlagCommand(VERSION, _version, ignore_extra=True),
@@ -155,6 +157,13 @@ def _doctor(*, words: tuple[str, ...], **given: Any) -> int:
 
     options = read_doctor_options(images[0], given=_by_flag(DOCTOR, given), environ=_environ())
     return doctor_registry(options, _environ())
+
+
+def _validate(**given: Any) -> int:
+    from argocd_image_updater.cli.validate import read_validate_options, run_validate
+
+    options = read_validate_options(given=_by_flag(VALIDATE, given), environ=_environ())
+    return run_validate(options, _environ())
 
 
 def _template(*, paths: tuple[str, ...]) -> int:

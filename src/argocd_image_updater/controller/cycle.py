@@ -118,7 +118,7 @@ async def run_cycle(
         return tell
 
     # Beside the event loop: patterns and Applications may be many, and a Lease must be renewed.
-    resolved = await asyncio.to_thread(_resolve_all, snapshot, context)
+    resolved = await asyncio.to_thread(resolve_all, snapshot, context)
     resolutions = own_part(_due(resolved, due), share)
     ownership = ownership_of(resolutions, share.shards)
     flips = Flips(services.history, snapshot, dry_run=settings.dry_run)
@@ -145,7 +145,8 @@ async def run_cycle(
     return replace(report, ownership=ownership, warnings=(*flips.warnings(), *report.warnings))
 
 
-def _resolve_all(snapshot: Snapshot, context: Context) -> Sequence[Resolution]:
+def resolve_all(snapshot: Snapshot, context: Context) -> Sequence[Resolution]:
+    """Return what each resource wants, with conflicts between them settled."""
     found = [
         _resolve(resource, snapshot, context)
         for resource in sorted(snapshot.resources, key=lambda item: item.key)

@@ -102,11 +102,11 @@ class SettingsFiles:
 
     def _read_table(self) -> EndpointTable:
         path = self._registries_path
-        text = _read_registries(path)
+        text = read_registries_file(path)
         if text is None:
             self._note_absence(path, "only the built-in registries are known")
         extra_path = self._extra_path
-        extra = _read_registries(extra_path)
+        extra = read_registries_file(extra_path)
         if extra is None and extra_path in self._seen:
             self._note_absence(extra_path, "")
         table = load_table(
@@ -191,7 +191,7 @@ class SettingsFiles:
         _LOG.info("%s is not there: %s", path, instead)
 
 
-def _read_registries(path: str) -> str | None:
+def read_registries_file(path: str) -> str | None:
     """Return the text of the registries file, None where there is no such file.
 
     Raises:

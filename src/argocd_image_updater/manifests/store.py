@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.service_accounts import ServiceAccount
 
 DEFAULT_NAMESPACE = "argocd"
+# Ends the one warning that tells of no mistake: templates lie beside manifests.
+TEMPLATE_REMARK = "it looks like a template and is ignored"
 REGISTRIES_CONFIG_MAP = "argocd-image-updater-config"
 _APPLICATION_API = f"{application_kind.API_GROUP}/v1alpha1"
 _CORE_API = "v1"
@@ -130,7 +132,7 @@ def _read_file(path: Path, collector: _Collector) -> None:
     except BrokenYaml as error:
         message = f"{path}:{error.line}: {error}"
         if _is_template(text):
-            collector.warnings.append(f"{message}; it looks like a template and is ignored")
+            collector.warnings.append(f"{message}; {TEMPLATE_REMARK}")
         else:
             collector.problem(message)
 

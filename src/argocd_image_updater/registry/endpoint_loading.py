@@ -41,6 +41,7 @@ from argocd_image_updater.registry.registries_conf import (
     parse_registries_conf,
 )
 from argocd_image_updater.registry.registries_extra import parse_registries_extra
+from argocd_image_updater.registry.strict_yaml import Faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -55,39 +56,60 @@ def load_table(
     file: str = DEFAULT_FILE,
     ca_directories: Iterable[Path] = CA_DIRECTORIES,
     extra: tuple[str, str] | None = None,
+    faults: Faults | None = None,
 ) -> EndpointTable:
     """Return the built-in table with the entries of `text` on top; None means no file.
 
-    extra: text and name of ``registries.extra.conf``.
+    extra: text and name of ``registries.extra.conf``. faults: where they go in place of being
+    raised; the table is for nothing but its warnings where there are any.
     """
-    table = _load_entries(text, file=file, ca_directories=ca_directories)
+    faults = faults or Faults()
+    table = _load_entries(text, file=file, ca_directories=ca_directories, faults=faults)
     if extra is None:
         return table
-    settings = parse_registries_extra(extra[0], file=extra[1])
-    return replace(apply_extras(table, settings), extra_files=tuple(named_files(settings)))
+    is_whole = not faults.found  # else entries may be missing to which the further settings belong
+    with faults.of_part():
+        settings = parse_registries_extra(extra[0], file=extra[1], faults=faults)
+        table = replace(table, extra_files=tuple(named_files(settings)))
+        if is_whole:
+            return apply_extras(table, settings, faults=faults)
+    return table
 
 
-def _load_entries(text: str | None, *, file: str, ca_directories: Iterable[Path]) -> EndpointTable:
-    entries = parse_registries_conf(text, file=file) if text is not None else ()
+def _load_entries(
+    text: str | None, *, file: str, ca_directories: Iterable[Path], faults: Faults
+) -> EndpointTable:
+    entries: tuple[RegistryEntry, ...] = ()
+    with faults.of_part():
+        entries = parse_registries_conf(text or "", file=file, faults=faults)
     certificates_by_host = read_ca_directories(ca_directories)
     by_host = certificates_by_host.pem
     hub = replace(DOCKER_HUB, ca_pem=ca_for(DOCKER_HUB.api_url, by_host))
     endpoints = {hub.prefix: hub}
     for entry in entries:
-        roots = _roots(entry, file=file, by_host=certificates_by_host)
+        roots = ""
+        with faults.of_part():
+            roots = _roots(entry, file=file, by_host=certificates_by_host)
         endpoints[entry.prefix] = _endpoint(entry, roots=roots)
-    default = replace(_default_endpoint(entries, endpoints, file=file), is_default=True)
+    default = hub
+    with faults.of_part():
+        default = replace(_default_endpoint(entries, endpoints, file=file), is_default=True)
     # COMPAT: the built-in entry keeps its mark beside another default (registries_conf.json).
     endpoints[default.prefix] = default
     warnings = [
         f"root certificates are not used: {why}" for why in certificates_by_host.broken.values()
     ]
+    remarks: list[str] = []
     lines: dict[tuple[str, tuple[str, ...]], int] = {}
     for entry in entries:
-        doubts = _doubts(entry, lines)
-        warnings += [f"{file}:{entry.line}: {shorten(entry.name)}: {doubt}" for doubt in doubts]
+        about = f"{file}:{entry.line}: {shorten(entry.name)}"
+        warnings += [f"{about}: {doubt}" for doubt in _doubts(entry, lines)]
+        if entry.sort_mode:
+            text = "tagsortmode replaces the creation times of this registry's images"
+            remarks.append(f"{about}: {text}")
         lines[normalise_prefix(entry.prefix)] = entry.line
-    return EndpointTable(endpoints, default, by_host, tuple(warnings))
+    told = (*warnings, *remarks)
+    return EndpointTable(endpoints, default, by_host, told, remarks=frozenset(remarks))
 
 
 def _default_endpoint(
@@ -140,8 +162,6 @@ def _roots(entry: RegistryEntry, *, file: str, by_host: HostCertificates) -> str
 def _doubts(entry: RegistryEntry, earlier: Mapping[tuple[str, tuple[str, ...]], int]) -> list[str]:
     """Return what is accepted but probably not meant; earlier: lines of the prefixes before."""
     doubts = []
-    if entry.sort_mode:
-        doubts.append("tagsortmode replaces the creation times of this registry's images")
     if entry.unit_missing:
         doubts.append("credsexpire has no unit and counts nanoseconds; write for example 1h")
     if not _can_match(entry.prefix):

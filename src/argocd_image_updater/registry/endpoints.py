@@ -46,6 +46,7 @@ class EndpointTable:
 
     ca_by_host: PEM text by host or ``host_port`` for endpoints that configure none themselves.
     warnings: what is suspicious in the configuration, for the log and the ``validate`` command.
+    remarks: those of the warnings that tell of a consequence and of no mistake.
     inferred_limit_per_s, inferred_extras: of endpoints that are not configured. extra_files: what
     ``registries.extra.conf`` names, to be looked at for changes.
     """
@@ -57,6 +58,7 @@ class EndpointTable:
     inferred_limit_per_s: int = INFERRED_LIMIT_PER_S
     inferred_extras: EndpointExtras = NO_EXTRAS
     extra_files: tuple[Path, ...] = ()
+    remarks: frozenset[str] = frozenset()
     _by_host: Mapping[str, tuple[tuple[tuple[str, ...], Endpoint], ...]] = field(
         init=False, repr=False, compare=False
     )

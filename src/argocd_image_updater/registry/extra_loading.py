@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from argocd_image_updater.errors import shorten
 from argocd_image_updater.registry.endpoint import NO_EXTRAS, EndpointExtras
 from argocd_image_updater.registry.endpoints import normalise_prefix
-from argocd_image_updater.registry.strict_yaml import RegistriesConfError
+from argocd_image_updater.registry.strict_yaml import Faults, RegistriesConfError
 from argocd_image_updater.registry.tls import ClientCertificate, check_client
 
 if TYPE_CHECKING:
@@ -27,24 +27,31 @@ if TYPE_CHECKING:
 PEM_SIZE_LIMIT = 1 << 20
 
 
-def apply_extras(table: EndpointTable, extra: RegistriesExtra) -> EndpointTable:
-    """Return the table with these settings in force; reads the client certificates."""
+def apply_extras(
+    table: EndpointTable, extra: RegistriesExtra, *, faults: Faults | None = None
+) -> EndpointTable:
+    """Return the table with these settings in force; reads the client certificates.
+
+    faults: where they go in place of being raised.
+    """
+    faults = faults or Faults()
     defaults = _extras(NO_EXTRAS, extra.defaults, file=extra.file) if extra.defaults else NO_EXTRAS
     keys = {normalise_prefix(prefix): prefix for prefix in table.endpoints}
     extras: dict[str, EndpointExtras] = {}
     lines: dict[tuple[str, tuple[str, ...]], int] = {}
     endpoints = dict(table.endpoints)
     for entry in extra.entries:
-        key = normalise_prefix(entry.prefix or "")
-        if key in lines:
-            raise _error(extra.file, entry, f"has the same prefix as line {lines[key]}")
-        lines[key] = entry.line
-        if key not in keys:
-            endpoint = _unlisted(table, entry, file=extra.file)
-            endpoints[endpoint.prefix] = endpoint
-            keys[key] = endpoint.prefix
-        _check_mirrors(endpoints[keys[key]], entry, file=extra.file)
-        extras[keys[key]] = _extras(defaults, entry, file=extra.file)
+        with faults.of_part():
+            key = normalise_prefix(entry.prefix or "")
+            if key in lines:
+                raise _error(extra.file, entry, f"has the same prefix as line {lines[key]}")
+            lines[key] = entry.line
+            if key not in keys:
+                endpoint = _unlisted(table, entry, file=extra.file)
+                endpoints[endpoint.prefix] = endpoint
+                keys[key] = endpoint.prefix
+            _check_mirrors(endpoints[keys[key]], entry, file=extra.file)
+            extras[keys[key]] = _extras(defaults, entry, file=extra.file)
 
     def applied(endpoint: Endpoint) -> Endpoint:
         return replace(endpoint, extras=extras.get(endpoint.prefix, defaults))

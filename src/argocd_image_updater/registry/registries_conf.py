@@ -16,6 +16,7 @@ import yaml
 from argocd_image_updater.errors import shorten
 from argocd_image_updater.registry.strict_yaml import (
     FILE_SIZE_LIMIT,
+    Faults,
     Place,
     RegistriesConfError,
     compose,
@@ -32,7 +33,7 @@ from argocd_image_updater.registry.yaml_scalars import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
 __all__ = [
     "DEFAULT_FILE",
@@ -91,34 +92,41 @@ class RegistryEntry:
         return SORT_MODES[self.tagsortmode.lower()]
 
 
-def parse_registries_conf(text: str, *, file: str = DEFAULT_FILE) -> tuple[RegistryEntry, ...]:
-    """Return the entries of the first document of `text`; any fault is a RegistriesConfError."""
+def parse_registries_conf(
+    text: str, *, file: str = DEFAULT_FILE, faults: Faults | None = None
+) -> tuple[RegistryEntry, ...]:
+    """Return the entries of the first document of `text`; any fault is a RegistriesConfError.
+
+    faults: where they go in place of being raised.
+    """
+    faults = faults or Faults()
     place = Place(file)
     root = compose(text, file=file)
     if root is None or is_null(root):
         return ()
     registries: yaml.Node | None = None
     for key, value in pairs(root, place=place):
-        if key.value != "registries":
-            raise place.error(
-                key, f"unknown key {shorten(str(key.value))!r}", hint="the only key is 'registries'"
-            )
-        registries = value
+        if key.value == "registries":
+            registries = value
+            continue
+        message = f"unknown key {shorten(str(key.value))!r}"
+        faults.note(place.error(key, message, hint="the only key is 'registries'"))
     if registries is None or is_null(registries):
         return ()
     if not isinstance(registries, yaml.SequenceNode):
         raise place.error(registries, "'registries' must be a list of entries")
     if len(registries.value) > ENTRIES_LIMIT:
         raise place.error(registries, f"more than {ENTRIES_LIMIT} entries")
-    entries = tuple(
-        _read_entry(node, number=number, file=file)
-        for number, node in enumerate(registries.value, start=1)
-    )
-    _check_prefixes(entries, file=file)
-    return entries
+    entries: list[RegistryEntry] = []
+    for number, node in enumerate(registries.value, start=1):
+        with faults.of_part():
+            entries.append(_read_entry(node, number=number, file=file, faults=faults))
+    with faults.of_part():
+        _check_prefixes(entries, file=file)
+    return tuple(entries)
 
 
-def _read_entry(node: yaml.Node, *, number: int, file: str) -> RegistryEntry:
+def _read_entry(node: yaml.Node, *, number: int, file: str, faults: Faults) -> RegistryEntry:
     place = Place(file, f"entry {number}")
     if is_null(node):
         raise place.error(node, "is empty; 'name' and 'api_url' are required")
@@ -127,13 +135,16 @@ def _read_entry(node: yaml.Node, *, number: int, file: str) -> RegistryEntry:
         place = Place(file, f"entry {number} ({shorten(str(name[1].value))})")
     values: dict[str, object] = {"line": node.start_mark.line + 1}
     for key, (key_node, value) in found.items():
-        if key not in _READERS:
-            raise place.error(
-                key_node, f"unknown key {shorten(key)!r}", hint=nearest(key, _READERS)
-            )
-        values |= _read_value(key, value, place=place)
+        with faults.of_part():
+            if key not in _READERS:
+                hint = nearest(key, _READERS)
+                raise place.error(key_node, f"unknown key {shorten(key)!r}", hint=hint)
+            values |= _read_value(key, value, place=place)
+    for key in ("name", "api_url"):
+        if not values.get(key) and (key in values or key not in found):
+            faults.note(place.error(node, f"key '{key}' is missing or empty"))
     entry = RegistryEntry(**{"name": "", "api_url": "", **values})  # type: ignore[arg-type]  # typed by _READERS
-    _check_entry(entry, node, place=place)
+    _check_sort_mode(entry, node, place=place)
     return entry
 
 
@@ -148,10 +159,7 @@ def _read_value(key: str, node: yaml.Node, *, place: Place) -> dict[str, object]
     return {key: value}
 
 
-def _check_entry(entry: RegistryEntry, node: yaml.Node, *, place: Place) -> None:
-    for key in ("name", "api_url"):
-        if not getattr(entry, key):
-            raise place.error(node, f"key '{key}' is missing or empty")
+def _check_sort_mode(entry: RegistryEntry, node: yaml.Node, *, place: Place) -> None:
     if entry.tagsortmode.lower() not in SORT_MODES:
         modes = ", ".join(mode for mode in SORT_MODES if mode)
         raise place.error(
@@ -159,7 +167,7 @@ def _check_entry(entry: RegistryEntry, node: yaml.Node, *, place: Place) -> None
         )
 
 
-def _check_prefixes(entries: tuple[RegistryEntry, ...], *, file: str) -> None:
+def _check_prefixes(entries: Sequence[RegistryEntry], *, file: str) -> None:
     without = [entry for entry in entries if not entry.prefix]
     if len(without) > 1:
         raise RegistriesConfError(

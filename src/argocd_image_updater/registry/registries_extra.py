@@ -23,7 +23,14 @@ from argocd_image_updater.registry.credentials.reference import (
 from argocd_image_updater.registry.endpoint import DIRECT_PROXY, MirrorSettings
 from argocd_image_updater.registry.mirrors import parse_mirror_url
 from argocd_image_updater.registry.repository_patterns import RepositoryPattern, parse_pattern
-from argocd_image_updater.registry.strict_yaml import Place, compose, merged, nearest, pairs
+from argocd_image_updater.registry.strict_yaml import (
+    Faults,
+    Place,
+    compose,
+    merged,
+    nearest,
+    pairs,
+)
 from argocd_image_updater.registry.yaml_scalars import (
     is_null,
     read_bool,
@@ -76,8 +83,14 @@ class RegistriesExtra:
     defaults: ExtraEntry | None = None
 
 
-def parse_registries_extra(text: str, *, file: str = EXTRA_FILE) -> RegistriesExtra:
-    """Return what the first document of `text` says; any fault is a RegistriesConfError."""
+def parse_registries_extra(
+    text: str, *, file: str = EXTRA_FILE, faults: Faults | None = None
+) -> RegistriesExtra:
+    """Return what the first document of `text` says; any fault is a RegistriesConfError.
+
+    faults: where they go in place of being raised.
+    """
+    faults = faults or Faults()
     place = Place(file)
     root = compose(text, file=file)
     if root is None or is_null(root):
@@ -86,54 +99,60 @@ def parse_registries_extra(text: str, *, file: str = EXTRA_FILE) -> RegistriesEx
     defaults: ExtraEntry | None = None
     for key, value in pairs(root, place=place):
         if key.value == "registries":
-            entries = _read_entries(value, place=place)
+            entries = _read_entries(value, place=place, faults=faults)
         elif key.value == "defaults":
-            defaults = _read_entry(value, place=Place(file, "defaults"), readers=_COMMON)
+            with faults.of_part():
+                defaults = _read_entry(
+                    value, place=Place(file, "defaults"), readers=_COMMON, faults=faults
+                )
         else:
-            raise place.error(
-                key,
-                f"unknown key {shorten(str(key.value))!r}",
-                hint="the keys are 'registries' and 'defaults'",
-            )
+            message = f"unknown key {shorten(str(key.value))!r}"
+            hint = "the keys are 'registries' and 'defaults'"
+            faults.note(place.error(key, message, hint=hint))
     return RegistriesExtra(file, entries, defaults)
 
 
-def _read_entries(node: yaml.Node, *, place: Place) -> tuple[ExtraEntry, ...]:
+def _read_entries(node: yaml.Node, *, place: Place, faults: Faults) -> tuple[ExtraEntry, ...]:
     if is_null(node):
         return ()
     if not isinstance(node, yaml.SequenceNode):
         raise place.error(node, "'registries' must be a list of entries")
     if len(node.value) > ENTRIES_LIMIT:
         raise place.error(node, f"more than {ENTRIES_LIMIT} entries")
-    return tuple(
-        _read_entry(item, place=Place(place.file, f"entry {number}"), readers=_READERS)
-        for number, item in enumerate(node.value, start=1)
-    )
+    entries = []
+    for number, item in enumerate(node.value, start=1):
+        at = Place(place.file, f"entry {number}")
+        with faults.of_part():
+            entries.append(_read_entry(item, place=at, readers=_READERS, faults=faults))
+    return tuple(entries)
 
 
-def _read_entry(node: yaml.Node, *, place: Place, readers: _Readers) -> ExtraEntry:
+def _read_entry(node: yaml.Node, *, place: Place, readers: _Readers, faults: Faults) -> ExtraEntry:
     found = dict(merged(node, place=place))
     if prefix := found.get("prefix"):
         place = Place(place.file, f"{place.entry} ({shorten(str(prefix[1].value))})")
     values: dict[str, object] = {}
     for key, (key_node, value) in found.items():
-        if key not in readers:
-            hint = nearest(key, readers)
-            raise place.error(key_node, f"unknown key {shorten(key)!r}", hint=hint)
-        name, read = readers[key]
-        if key in _NESTED:
-            values[name] = _NESTED[key](value, place=place)
-            continue
-        try:
-            values[name] = read(value)
-        except ValueError as error:
-            raise place.error(value, f"key '{key}' {error}") from None
+        with faults.of_part():
+            if key not in readers:
+                hint = nearest(key, readers)
+                raise place.error(key_node, f"unknown key {shorten(key)!r}", hint=hint)
+            values[readers[key][0]] = _read_value(key, value, readers=readers, place=place)
     if "prefix" in readers and values.get("prefix") is None:
         raise place.error(node, "key 'prefix' is missing; it says which entry this is about")
     entry = ExtraEntry(node.start_mark.line + 1, **values)  # type: ignore[arg-type]  # typed by the readers
     if bool(entry.client_certificate_file) != bool(entry.client_key_file):
         raise place.error(node, "'clientCertFile' and 'clientKeyFile' go together")
     return entry
+
+
+def _read_value(key: str, node: yaml.Node, *, readers: _Readers, place: Place) -> object:
+    if key in _NESTED:
+        return _NESTED[key](node, place=place)
+    try:
+        return readers[key][1](node)
+    except ValueError as error:
+        raise place.error(node, f"key '{key}' {error}") from None
 
 
 def _read_identities(node: yaml.Node, *, place: Place) -> tuple[tuple[RepositoryPattern, str], ...]:

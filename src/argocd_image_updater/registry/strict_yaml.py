@@ -1,13 +1,16 @@
 """Strict YAML for the files about registries: every fault names file, line, entry and key.
 
+The first fault ends the reading, or all of them are collected: then what comes out is not used.
+
 A key given twice is a fault, and so is what can only be meant to exhaust us: deep nesting, merge
 keys that multiply, a file larger than a ConfigMap can hold. Merge keys are followed.
 """
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import yaml
@@ -27,6 +30,28 @@ _MERGE_KEY = "<<"
 
 class RegistriesConfError(ConfigError):
     """A file about registries cannot be used; the message names file, line, entry and key."""
+
+
+@dataclass(slots=True)
+class Faults:
+    """What happens to a fault: it is raised at once, or collected with those behind it."""
+
+    collects: bool = False
+    found: list[RegistriesConfError] = field(default_factory=list)
+
+    def note(self, fault: RegistriesConfError) -> None:
+        """Raise a fault, or keep it."""
+        if not self.collects:
+            raise fault
+        self.found.append(fault)
+
+    @contextlib.contextmanager
+    def of_part(self) -> Iterator[None]:
+        """Let a fault end this block only."""
+        try:
+            yield
+        except RegistriesConfError as fault:
+            self.note(fault)
 
 
 @dataclass(frozen=True, slots=True)

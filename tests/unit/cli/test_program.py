@@ -26,7 +26,18 @@ def test_without_a_command_the_overview_is_printed(call, words):
 
 @pytest.mark.parametrize(
     "command",
-    ["run", "plan", "explain", "test", "doctor", "template", "version", "completion", "help"],
+    [
+        "run",
+        "plan",
+        "explain",
+        "test",
+        "doctor",
+        "validate",
+        "template",
+        "version",
+        "completion",
+        "help",
+    ],
 )
 def test_the_help_of_a_command_names_every_flag_and_exit_code(call, command):
     page = call(command, "--help")

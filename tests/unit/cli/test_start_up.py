@@ -23,6 +23,7 @@ sys.exit(f"imported: {heavy}" if heavy else code)
         ["run", "--help"],
         ["test", "--help"],
         ["doctor", "--help"],
+        ["validate", "--help"],
         ["completion", "bash"],
         ["help", "plan"],
     ],
