@@ -7,6 +7,7 @@ error does not; both say what to do.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -38,8 +39,14 @@ if TYPE_CHECKING:
     from argocd_image_updater.cli.options import RunOptions
 
 
+# A cycle makes some hundred thousand objects that live until it ends. Looking for garbage among
+# them as often as Python does by default costs a sixth of the CPU time, and finds none.
+OBJECTS_BEFORE_COLLECTION = 10_000
+
+
 def entry() -> None:
     """Run the program with the words of the command line and end the process."""
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION)
     for stream in (sys.stdout, sys.stderr):
         # A terminal that cannot show a character gets its code instead of a crash.
         if (reconfigure := getattr(stream, "reconfigure", None)) is not None:

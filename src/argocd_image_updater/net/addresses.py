@@ -11,6 +11,9 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from functools import lru_cache
+
+MAX_REMEMBERED_HOSTS = 1_024  # asked of every request; there are few hosts
 
 FORBIDDEN_NETWORKS = tuple(
     map(
@@ -40,6 +43,7 @@ _TRANSLATED = ipaddress.ip_network("64:ff9b::/96")  # NAT64 (RFC 6052)
 _NUMBERS = re.compile(r"[0-9a-fA-FxX.]+")  # forms of IPv4 that only the C library knows
 
 
+@lru_cache(maxsize=MAX_REMEMBERED_HOSTS)
 def is_forbidden_host(host: str) -> bool:
     """Tell whether the host of a URL is one by its name, or as an address in any notation."""
     name = host.lower().rstrip(".").strip("[]")

@@ -127,6 +127,7 @@ class _RawManifest(msgspec.Struct, rename="camel"):
     annotations: dict[str, str] | None = None
 
 
+_HASHES = {"sha256": hashlib.sha256, "sha512": hashlib.sha512}
 _DECODER = msgspec.json.Decoder(_RawManifest)
 _DESCRIPTOR = msgspec.json.Decoder(_RawDescriptor)
 _DESCRIPTORS = msgspec.json.Decoder(list[_RawDescriptor])
@@ -135,7 +136,7 @@ _DECODE_ERRORS = (msgspec.DecodeError, ValueError, RecursionError)
 
 def digest_of(body: bytes, algorithm: str = "sha256") -> str:
     """Return the digest of content, as the distribution specification writes it."""
-    return f"{algorithm}:{hashlib.new(algorithm, body).hexdigest()}"
+    return f"{algorithm}:{_HASHES[algorithm](body).hexdigest()}"
 
 
 def parse_manifest(body: bytes, content_type: str, *, digest: str) -> Manifest:

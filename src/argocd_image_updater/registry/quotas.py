@@ -21,6 +21,7 @@ MAX_DIGITS = 13  # of a point in time in milliseconds
 # Smaller numbers are spans: as a point in time this is the year 2001.
 _FIRST_INSTANT_S = 1_000_000_000
 _FIRST_INSTANT_MS = 100_000_000_000
+_REMAINING = (("RateLimit", "RateLimit-Remaining"), ("X-RateLimit", "X-RateLimit-Remaining"))
 _NUMBER = re.compile(rf"\s*([0-9]{{1,{MAX_DIGITS}}})(?:\.[0-9]*)?\s*(?:[;,]|$)")
 _WINDOW = re.compile(rf";\s*w=([0-9]{{1,{MAX_DIGITS}}})")
 _PART = re.compile(rf"[\s,;](r|t|q|w|remaining|reset|limit)=([0-9]{{1,{MAX_DIGITS}}})\b")
@@ -38,9 +39,9 @@ class Quota:
 
 def read_quota(response: Response, *, unix_now: float) -> Quota | None:
     """Return what an answer says about the limit, None where it says nothing."""
-    for prefix in ("RateLimit", "X-RateLimit"):
-        left = response.header(f"{prefix}-Remaining")
-        remaining = _number(left)
+    for prefix, name in _REMAINING:
+        left = response.header(name)
+        remaining = _number(left) if left else None
         if remaining is None:
             continue
         limit = response.header(f"{prefix}-Limit")
@@ -52,7 +53,8 @@ def read_quota(response: Response, *, unix_now: float) -> Quota | None:
             window_s=float(window[1]) if window else None,
             reset_s=None if reset is None else _span_s(reset, unix_now=unix_now),
         )
-    return _of_one_header(response.header("RateLimit"), unix_now=unix_now)
+    one = response.header("RateLimit")
+    return _of_one_header(one, unix_now=unix_now) if one else None
 
 
 def _of_one_header(text: str, *, unix_now: float) -> Quota | None:

@@ -208,27 +208,16 @@ class Traffic:
             gate.leave()
             elapsed_s = self.timing.monotonic() - started
             journey.spent_s += elapsed_s
+            quota = self._quota(response) if response else None
+            if quota and not _is_at_home(request, journey):
+                quota = None
             if self._observe:
-                self._observe(self._seen(request, response, journey, elapsed_s=elapsed_s))
+                status = response.status if response else 0
+                self._observe(_seen(request, status, journey, elapsed_s=elapsed_s, quota=quota))
         self._adapt(gate, response)
-        at_home = _is_at_home(request, journey)
-        if at_home and request.account is None and (quota := self._quota(response)):
+        if quota and request.account is None:
             gate.heed(quota)
         return response
-
-    def _seen(
-        self, request: Request, response: Response | None, journey: _Journey, *, elapsed_s: float
-    ) -> Exchange:
-        quota = self._quota(response) if response and _is_at_home(request, journey) else None
-        return Exchange(
-            journey.host,
-            request.method,
-            response.status if response else 0,
-            elapsed_s,
-            quota_left=quota.remaining if quota else None,
-            quota_limit=quota.limit if quota else None,
-            token_of=journey.token_of,
-        )
 
     def _adapt(self, gate: HostGate, response: Response) -> None:
         """Slow down where the host complains; a pause holds for everybody who asks this host."""
@@ -262,6 +251,20 @@ class Traffic:
             quota = self._quota(response)
             return quota.reset_s if quota and quota.remaining == 0 else None
         return asked_s
+
+
+def _seen(
+    request: Request, status: int, journey: _Journey, *, elapsed_s: float, quota: Quota | None
+) -> Exchange:
+    return Exchange(
+        journey.host,
+        request.method,
+        status,
+        elapsed_s,
+        quota_left=quota.remaining if quota else None,
+        quota_limit=quota.limit if quota else None,
+        token_of=journey.token_of,
+    )
 
 
 def _is_at_home(request: Request, journey: _Journey) -> bool:
