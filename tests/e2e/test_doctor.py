@@ -27,7 +27,7 @@ pytestmark = pytest.mark.lab("docker-registry")
 ENTRY = "from argocd_image_updater.cli.main import entry; entry()"
 NAMES = [
     *("entry", "name", "connection", "tls", "credentials", "api", "login"),
-    *("tags", "newest", "platforms", "limits"),
+    *("tags", "newest", "platforms", "mirrors", "limits"),
 ]
 LOGIN = f"{USERNAME}:{PASSWORD}"
 WRONG = "wr0ng-secret-5512"
@@ -150,6 +150,31 @@ def test_people_read_a_line_for_each_check_and_the_verdict_last(tmp_path, images
         "",
         "All is well: the registry answers, and lists 5 tags of acme/dated.",
     ]
+
+
+def test_each_mirror_is_told_with_what_it_says(doctor, tmp_path, images):
+    with FaultProxy(images) as good, FaultProxy(images) as bad:
+        bad.on("/manifests/", status(500))
+        mirrors = [{"url": good.base, "tags": True}, {"url": f"{bad.base}/v2/"}]
+        (tmp_path / "registries.extra.conf").write_text(
+            json.dumps({"registries": [{"prefix": images.host, "mirrors": mirrors}]})
+        )
+        found = Diagnosis(doctor(images.host, images.url, "acme/dated"))
+    assert (found.code, found.outcomes("failed")) == (0, [])
+    check = found.checks["mirrors"]
+    assert check["outcome"] == "warning"
+    assert check["text"].startswith("1 of 2 have 1.2.0")
+    first, second = check["details"]
+    assert first == f"{good.host}, repository acme/dated, asked for tags too: has 1.2.0"
+    assert second.startswith(f"{bad.host}, repository acme/dated: ")
+    assert "status 500" in second
+    assert [len(one.asked("/manifests/sha256:")) for one in (good, bad)] == [1, 1]
+
+
+def test_without_mirrors_none_are_told(doctor, images):
+    found = Diagnosis(doctor(images.host, images.url, "acme/dated"))
+    assert found.checks["mirrors"]["outcome"] == "ok"
+    assert found.checks["mirrors"]["text"] == "none"
 
 
 def test_a_repository_that_is_not_there_is_told_with_who_asked(doctor, registry):

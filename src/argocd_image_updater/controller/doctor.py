@@ -27,6 +27,7 @@ from argocd_image_updater.controller.doctor_checks import (
     skipped,
 )
 from argocd_image_updater.controller.doctor_images import ImageReader, pick_tags, read_images
+from argocd_image_updater.controller.doctor_mirrors import Asker, examine_mirrors
 from argocd_image_updater.controller.looking_up import SecretsOnDemand
 from argocd_image_updater.core.facts import Failure, FailureKind, RepositoryKey, TagList
 from argocd_image_updater.errors import ConfigError
@@ -143,6 +144,7 @@ class _Examination:
             (name.TAGS, (name.LOGIN,), STEP_S, self._tags),
             (name.NEWEST, (name.TAGS,), LIST_S, self._newest),
             (name.PLATFORMS, (name.NEWEST,), STEP_S, self._platforms),
+            (name.MIRRORS, (name.TAGS,), STEP_S, self._mirrors),
             (name.LIMITS, (name.TLS,), STEP_S, self._limits),
         )
 
@@ -189,7 +191,7 @@ class _Examination:
         self._notes = NotingExchanger(transport, base=api.base, unix=time.time)
         self._traffic = Traffic(self._notes, policy=ONCE)
         self._authorizer = Authorizer(self._traffic)
-        resolver = open_chain(
+        self._resolver = open_chain(
             self._chain_settings,
             traffic=self._traffic,
             environ=environ,
@@ -198,7 +200,7 @@ class _Examination:
         seen = self._seen
         key = RepositoryKey(seen.endpoint.prefix, seen.repository)
         endpoint = seen.endpoint.for_repository(seen.repository)
-        self._provider = CycleCredentials(resolver, endpoint, key)
+        self._provider = CycleCredentials(self._resolver, endpoint, key)
         self._client = RegistryClient(
             seen.endpoint,
             seen.repository,
@@ -314,6 +316,19 @@ class _Examination:
             if not isinstance(platforms, Failure):
                 return answers.platforms_check(tag, platforms)
         return answers.platforms_check("", ())
+
+    async def _mirrors(self) -> Check:
+        seen = self._seen
+        assert isinstance(seen.listed, TagList), "the tags come first"
+        tags, _ = pick_tags(seen.listed, count=1)
+        return await examine_mirrors(
+            self._wanted.table,
+            seen.endpoint,
+            seen.repository,
+            own=self._client,
+            tags=[tag for tag, _ in seen.images] or tags,
+            asker=Asker(self._traffic, self._authorizer, self._resolver),
+        )
 
     async def _limits(self) -> Check:
         return answers.limits_check(

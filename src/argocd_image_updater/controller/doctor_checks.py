@@ -26,6 +26,7 @@ class CheckName(StrEnum):
     TAGS = "tags"
     NEWEST = "newest"
     PLATFORMS = "platforms"
+    MIRRORS = "mirrors"
     LIMITS = "limits"
 
 

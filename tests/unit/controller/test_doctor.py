@@ -146,4 +146,4 @@ async def test_a_source_that_hangs_ends_in_time_and_the_rest_is_told(monkeypatch
 async def test_an_entry_that_cannot_be_used_ends_everything():
     found = await doctor.examine(look_up("acme.test/UPPER//x"))
     assert found.first_failed.blame is Blame.CONFIGURATION
-    assert [one.outcome for one in found.checks[1:]] == [CheckOutcome.SKIPPED] * 10
+    assert [one.outcome for one in found.checks[1:]] == [CheckOutcome.SKIPPED] * 11
