@@ -36,6 +36,7 @@ DESCRIPTIONS = {
     "pullSecret": "Credentials for the registry: secret:, pullsecret:, env: or ext:.",
     "platforms": "Platforms of which the image must offer one, as os/arch[/variant].",
     "downgrade": "When an older tag may replace a newer one.",
+    "newestBy": "By which time newest-build finds the newest: created or pushed.",
     "minimumAge": "How old a tag must be to be taken, such as 3d, 72h or 1d12h.",
     "minimumAgeFrom": "From when it counts: seen by this program, or created as the image says.",
     "imagesVerification": "Signatures that an image must have before it is used.",

@@ -61,6 +61,7 @@ def test_every_setting_tells_where_it_came_from(case):
             "verify_identities",
             "verify_every_identity",
             "downgrade",
+            "newest_by",
             "minimum_age",
             "minimum_age_from",
         }

@@ -77,9 +77,16 @@ LOOK_UP_FLAGS: tuple[Flag, ...] = (
         default_note="that of this machine",
     ),
     _flag(
+        "newest-by",
+        "By which time newest-build finds the newest: created or pushed, where the registry tells.",
+        default="created",
+        metavar="WHAT",
+    ),
+    _flag(
         "minimum-age",
-        "How old a tag must be to be chosen, such as 3d, 72h or 1d12h. This command has seen nothing "
-        "before: an age is known where the registry tells it, or by --minimum-age-from created.",
+        "How old a tag must be to be chosen, such as 3d, 72h or 1d12h. This command has seen "
+        "nothing before: an age is known where the registry tells it, or by --minimum-age-from "
+        "created.",
         metavar="AGE",
     ),
     _flag(

@@ -16,7 +16,7 @@ from argocd_image_updater.core.ages import parse_age
 from argocd_image_updater.core.filters import parse_allow_tags, parse_ignore_tags
 from argocd_image_updater.core.platforms import EVERY_PLATFORM
 from argocd_image_updater.core.reference import ImageTag
-from argocd_image_updater.core.settings import AgeFrom, ImageSettings, Strategy
+from argocd_image_updater.core.settings import AgeFrom, ImageSettings, NewestBy, Strategy
 from argocd_image_updater.core.strategy import parse_strategy
 from argocd_image_updater.errors import ConfigError
 
@@ -63,6 +63,7 @@ def read_look_up_options(
         allow_tags=value["allow-tags"],
         ignore_tags=tuple(value["ignore-tags"]),
         platforms=platforms,
+        newest_by=_newest_by(value["newest-by"]),
         minimum_age_ns=_minimum_age(value["minimum-age"]),
         minimum_age_from=_minimum_age_from(value["minimum-age-from"]),
     )
@@ -73,6 +74,14 @@ def read_look_up_options(
         limit_per_s=None if settings["rate-limit"].is_default else value["rate-limit"],
         all_tags=value["all"],
     )
+
+
+def _newest_by(text: str) -> NewestBy:
+    try:
+        return NewestBy(text)
+    except ValueError:
+        known = " or ".join(NewestBy)
+        raise ConfigError(f'--newest-by: "{text}" must be {known}') from None
 
 
 def _minimum_age(text: str) -> int:

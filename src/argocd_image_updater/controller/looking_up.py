@@ -22,10 +22,10 @@ from argocd_image_updater.errors import BugError
 from argocd_image_updater.kube.client import KubeClient
 from argocd_image_updater.kube.config import load_access
 from argocd_image_updater.kube.secrets import ClusterSecrets
+from argocd_image_updater.net.proxies import read_proxies
 from argocd_image_updater.registry.credentials.chain import ChainSettings, open_chain
 from argocd_image_updater.registry.engine import RegistryEngine
 from argocd_image_updater.registry.network import RegistryNetwork
-from argocd_image_updater.net.proxies import read_proxies
 from argocd_image_updater.registry.registries_extra import METADATA_READS_LIMIT
 from argocd_image_updater.state.facts import FactStore
 

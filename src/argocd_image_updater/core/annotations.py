@@ -163,6 +163,7 @@ def _common(reader: _Reader, *, alias: str = "") -> Layer[CommonUpdateSettings]:
         "allow_tags": reader.filled("allow-tags", alias=alias),
         "pull_secret": reader.filled("pull-secret", alias=alias),
         "downgrade": reader.filled("downgrade", alias=alias),
+        "newest_by": reader.filled("newest-by", alias=alias),
         "minimum_age": reader.filled("minimum-age", alias=alias),
         "minimum_age_from": reader.filled("minimum-age-from", alias=alias),
     }

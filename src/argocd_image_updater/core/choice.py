@@ -43,12 +43,14 @@ from argocd_image_updater.core.filters import parse_allow_tags, parse_ignore_tag
 from argocd_image_updater.core.newest_build import (
     BuildImages,
     all_dropped,
+    dated_by_push,
+    push_times,
     read_images,
     unread_images,
 )
 from argocd_image_updater.core.platforms import parse_platforms
 from argocd_image_updater.core.reasons import Reason
-from argocd_image_updater.core.settings import ImageSettings, Strategy
+from argocd_image_updater.core.settings import ImageSettings, NewestBy, Strategy
 from argocd_image_updater.core.strategy import (
     Candidate,
     Selection,
@@ -110,7 +112,8 @@ def choose(
     if isinstance(answer, Failure):
         return NoChoice(failure_reason(answer), answer.message)
     assert isinstance(answer, TagList)
-    if settings.strategy is Strategy.NEWEST_BUILD and not answer.sort:
+    by_push = settings.newest_by is NewestBy.PUSHED
+    if settings.strategy is Strategy.NEWEST_BUILD and (by_push or not answer.sort):
         return _choose_newest(
             settings, answer, rule, facts=facts, platforms=platforms, current=current
         )
@@ -287,7 +290,12 @@ def _choose_newest(
 ) -> Choice | NoChoice | Pending:
     repository = rule.repository
     kept = _kept(settings, tag_list.tags)
+    times = push_times(settings, repository, facts)
+    if isinstance(times, Pending | NoChoice):
+        return times
     images = read_images(repository, kept, facts=facts, platforms=platforms)
+    if isinstance(images, BuildImages) and times is not None:
+        images = dated_by_push(images, times)
     if not isinstance(images, BuildImages):
         return images
 

@@ -75,7 +75,7 @@ _FAILED: dict[FailureKind, Reason] = {
     FailureKind.CONFIG: Reason.SETTINGS_INVALID,
     FailureKind.POSTPONED: Reason.METADATA_INCOMPLETE,
     FailureKind.REFUSED: Reason.SECRET_REFUSED,
-    FailureKind.UNTOLD: Reason.REGISTRY_ERROR,
+    FailureKind.UNTOLD: Reason.PUSH_TIMES_UNKNOWN,
     FailureKind.LOCAL: Reason.REGISTRY_ERROR,
     FailureKind.INTERNAL: Reason.INTERNAL_ERROR,
 }

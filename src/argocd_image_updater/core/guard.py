@@ -25,12 +25,14 @@ from argocd_image_updater.core.facts import (
     Failure,
     FailureKind,
     MetadataQuestion,
+    PushTimes,
+    PushTimesQuestion,
     RepositoryKey,
     TagExistsQuestion,
     TagMetadata,
 )
 from argocd_image_updater.core.reasons import Reason
-from argocd_image_updater.core.settings import Downgrade, ImageSettings, Strategy
+from argocd_image_updater.core.settings import Downgrade, ImageSettings, NewestBy, Strategy
 from argocd_image_updater.core.strategy import Candidate, is_older
 
 if TYPE_CHECKING:
@@ -133,6 +135,16 @@ def _ask_existence(repository: RepositoryKey, tag: str, facts: Facts) -> bool | 
     return answer
 
 
+def _pushed_before(
+    repository: RepositoryKey, choice: Choice, *, current: str, facts: Facts
+) -> bool:
+    """Compare push times, by which the choice was made; unknown counts as older."""
+    times = facts.get(PushTimesQuestion(repository))
+    pushed = times.tags.get(current) if isinstance(times, PushTimes) else None
+    chosen_ns = choice.chosen.created_ns
+    return pushed is None or chosen_ns is None or chosen_ns < pushed.pushed_ns
+
+
 def _read_older(
     settings: ImageSettings,
     repository: RepositoryKey,
@@ -146,6 +158,8 @@ def _read_older(
     """Compare build times where the current tag is no candidate; unknown counts as older."""
     if withdrawn:
         return True
+    if settings.newest_by is NewestBy.PUSHED:
+        return _pushed_before(repository, choice, current=current, facts=facts)
     platforms = wanted_platforms(settings.platforms, default_platform)
     question = MetadataQuestion(repository, current, platforms, fresh=True)
     answer = facts.get(question)

@@ -23,6 +23,7 @@ from argocd_image_updater.core.settings import (
     Downgrade,
     ImageSettings,
     ManifestTarget,
+    NewestBy,
     Problem,
 )
 from argocd_image_updater.core.strategy import parse_strategy
@@ -85,6 +86,7 @@ def settle_image(
     try:
         target = _manifest_target(draft.targets)
         minimum_age = _age(common)
+        newest_by = _newest_by(common)
         key_warnings = _check_signers(verification, namespace=namespace, secrets=secrets)
     except _Unusable as error:
         return Problem(
@@ -99,6 +101,7 @@ def settle_image(
         common,
         target=target,
         minimum_age=minimum_age,
+        newest_by=newest_by,
         verification=verification,
         warnings=(*draft.warnings, *key_warnings),
         default_platform=default_platform,
@@ -112,6 +115,7 @@ def _settings(
     *,
     target: ManifestTarget,
     minimum_age: tuple[int, AgeFrom],
+    newest_by: NewestBy,
     verification: Verification,
     warnings: tuple[str, ...],
     default_platform: str,
@@ -145,6 +149,7 @@ def _settings(
         verify_identities=verification.identities if verification.enabled else (),
         verify_every_identity=verification.enabled and verification.every_identity,
         downgrade=downgrade,
+        newest_by=newest_by,
         minimum_age_ns=minimum_age[0],
         minimum_age_from=minimum_age[1],
         origins=_origins(draft, common, verification=verification),
@@ -172,6 +177,7 @@ def _origins(
         "verify_identities": verification.identities_origin,
         "verify_every_identity": verification.every_identity_origin,
         "downgrade": common.origin("downgrade"),
+        "newest_by": common.origin("newest_by"),
         "minimum_age": common.origin("minimum_age"),
         "minimum_age_from": common.origin("minimum_age_from"),
     }
@@ -185,6 +191,15 @@ def _downgrade(text: str | None, *, default: Downgrade) -> tuple[Downgrade, str]
             return choice, ""
     known = ", ".join(choice.value for choice in Downgrade)
     return Downgrade.NEVER, f"downgrade {text!r} is none of {known}: never is used"
+
+
+def _newest_by(common: CommonSettings) -> NewestBy:
+    text = common.values.newest_by
+    try:
+        return NewestBy(text) if text is not None else NewestBy.CREATED
+    except ValueError:
+        known = ", ".join(NewestBy)
+        raise _Unusable(f"newestBy {shorten(repr(text))} must be one of {known}") from None
 
 
 def _age(common: CommonSettings) -> tuple[int, AgeFrom]:

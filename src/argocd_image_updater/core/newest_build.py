@@ -9,7 +9,7 @@ Source of the rules: docs/strategies.md, tests/vectors/data/strategy_select.json
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.choice_values import Facts, NoChoice, Pending, failure_reason
@@ -17,11 +17,14 @@ from argocd_image_updater.core.facts import (
     Failure,
     FailureKind,
     MetadataQuestion,
+    PushTimes,
+    PushTimesQuestion,
     Question,
     RepositoryKey,
     TagMetadata,
 )
 from argocd_image_updater.core.reasons import Reason
+from argocd_image_updater.core.settings import ImageSettings, NewestBy
 from argocd_image_updater.core.strategy import Candidate, newest
 
 if TYPE_CHECKING:
@@ -95,6 +98,36 @@ def read_images(
     if postponed and incomplete is None:
         incomplete = _progress(len(kept) - len(postponed), len(kept), why=postponed[0].message)
     return incomplete or BuildImages(candidates, dropped, moved)
+
+
+def push_times(
+    settings: ImageSettings, repository: RepositoryKey, facts: Facts
+) -> PushTimes | NoChoice | Pending | None:
+    """Return when tags were pushed where that decides, None where it does not."""
+    if settings.newest_by is not NewestBy.PUSHED:
+        return None
+    question = PushTimesQuestion(repository)
+    answer = facts.get(question)
+    if answer is None:
+        return Pending(frozenset((question,)))
+    if isinstance(answer, Failure):
+        return NoChoice(failure_reason(answer), answer.message)
+    assert isinstance(answer, PushTimes)
+    return answer
+
+
+def dated_by_push(images: BuildImages, times: PushTimes) -> BuildImages | NoChoice:
+    """Return the images with the times of their pushes; none of them may be missing."""
+    candidates: dict[str, Candidate] = {}
+    for tag, candidate in images.candidates.items():
+        pushed = times.tags.get(tag)
+        if pushed is None:
+            return NoChoice(
+                Reason.PUSH_TIMES_UNKNOWN,
+                f"the registry does not tell when tag {tag} was pushed, so the newest is unknown",
+            )
+        candidates[tag] = replace(candidate, created_ns=pushed.pushed_ns)
+    return replace(images, candidates=candidates)
 
 
 def unread_images(

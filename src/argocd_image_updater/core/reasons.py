@@ -54,6 +54,7 @@ class Reason(StrEnum):
     TARGET_UNREADABLE = "TargetUnreadable"
     TARGET_OUTSIDE = "TargetOutside"
     AMBIGUOUS = "Ambiguous"
+    PUSH_TIMES_UNKNOWN = "PushTimesUnknown"
     SOURCE_UNSUPPORTED = "SourceUnsupported"
     # the registry did not give complete knowledge
     METADATA_INCOMPLETE = "MetadataIncomplete"
@@ -101,6 +102,7 @@ OUTCOME_OF: dict[Reason, Outcome] = {
     Reason.TARGET_UNREADABLE: Outcome.ERROR,
     Reason.TARGET_OUTSIDE: Outcome.ERROR,
     Reason.AMBIGUOUS: Outcome.ERROR,
+    Reason.PUSH_TIMES_UNKNOWN: Outcome.ERROR,
     Reason.SOURCE_UNSUPPORTED: Outcome.ERROR,
     Reason.METADATA_INCOMPLETE: Outcome.ERROR,
     Reason.REGISTRY_ERROR: Outcome.ERROR,

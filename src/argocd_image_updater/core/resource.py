@@ -39,6 +39,7 @@ class CommonUpdateSettings:
     pull_secret: str | None = None
     platforms: tuple[str, ...] | None = None
     downgrade: str | None = None
+    newest_by: str | None = None
     minimum_age: str | None = None
     minimum_age_from: str | None = None
 
@@ -287,6 +288,7 @@ def _common(level: Mapping[str, Any]) -> CommonUpdateSettings | None:
         pull_secret=block.get("pullSecret"),
         platforms=_texts(block.get("platforms")),
         downgrade=block.get("downgrade"),
+        newest_by=block.get("newestBy"),
         minimum_age=block.get("minimumAge"),
         minimum_age_from=block.get("minimumAgeFrom"),
     )

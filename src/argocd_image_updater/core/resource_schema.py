@@ -20,6 +20,7 @@ ALIAS_PATTERN = r"[a-zA-Z0-9][a-zA-Z0-9-._]*"
 METHOD_PATTERN = r"(argocd|git|git:[a-zA-Z0-9][a-zA-Z0-9-._/:]*)"
 REQUIRED_CHOICES = ("any", "all")
 DOWNGRADE_CHOICES = ("allow", "whenExcluded", "never")
+NEWEST_BY_CHOICES = ("created", "pushed")
 AGE_FROM_CHOICES = ("seen", "created")
 # Days first, then a duration; short enough that no sum is out of range.
 AGE_PATTERN = r"(0|([0-9]{1,4}d)?([0-9]{1,5}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?)"
@@ -60,6 +61,7 @@ COMMON_UPDATE_SETTINGS = Block(
         "pullSecret": Text(),
         "platforms": ListOf(Text()),
         "downgrade": Text(choices=DOWNGRADE_CHOICES),
+        "newestBy": Text(choices=NEWEST_BY_CHOICES),
         "minimumAge": Text(AGE_PATTERN, min_length=1),
         "minimumAgeFrom": Text(choices=AGE_FROM_CHOICES),
     }

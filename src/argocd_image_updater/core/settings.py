@@ -40,6 +40,13 @@ class AgeFrom(StrEnum):
     CREATED = "created"
 
 
+class NewestBy(StrEnum):
+    """By which time strategy newest-build finds the newest."""
+
+    CREATED = "created"
+    PUSHED = "pushed"
+
+
 class ApplicationType(StrEnum):
     """The way values are put into the Application."""
 
@@ -110,6 +117,7 @@ class ImageSettings:
     verify_identities: tuple[KeylessIdentity, ...] = ()
     verify_every_identity: bool = False
     downgrade: Downgrade = Downgrade.WHEN_EXCLUDED
+    newest_by: NewestBy = NewestBy.CREATED
     minimum_age_ns: int = 0
     minimum_age_from: AgeFrom = AgeFrom.SEEN
     origins: Mapping[str, str] = field(default_factory=dict)

@@ -41,15 +41,16 @@ from argocd_image_updater.registry.credentials.reference import parse_credential
 from argocd_image_updater.registry.limits import DEFAULT_CONNECTIONS
 from argocd_image_updater.registry.metadata import Purpose, describe
 from argocd_image_updater.registry.mirrors import MirrorPlace, mirrors_of
+from argocd_image_updater.registry.push_times import PushTimesOnce
 from argocd_image_updater.registry.rations import Place, Rations, place_of, slot_of
 from argocd_image_updater.registry.sightings import Sightings
 from argocd_image_updater.registry.single_flight import SingleFlight
 from argocd_image_updater.state.sightings import SightingStore
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
-    from argocd_image_updater.core.facts import Answer, PushTimes, RegistryQuestion, Sighting
+    from argocd_image_updater.core.facts import Answer, RegistryQuestion
     from argocd_image_updater.core.reference import ImageReference
     from argocd_image_updater.registry.client import RepositoryReader
     from argocd_image_updater.registry.credentials.resolver import CredentialResolver
@@ -141,9 +142,11 @@ class RegistryEngine:
         self._images: dict[Place, _Images] = {}
         self._flights: SingleFlight[Answer] = SingleFlight()
         self._rations = Rations(unix=unix)
-        self._untold: dict[str, Failure] = {}
-        self._sightings = Sightings(sightings or SightingStore.in_memory(), unix=unix)
         self.counts: Counter[str] = Counter()
+        self._sightings = Sightings(
+            sightings or SightingStore.in_memory(), unix=unix, counts=self.counts
+        )
+        self._push_times = PushTimesOnce(self.counts)
 
     def begin_cycle(self, table: EndpointTable) -> None:
         """Forget the answers of the last cycle; from now on `table` says who is asked."""
@@ -215,9 +218,11 @@ class RegistryEngine:
         if isinstance(question, TagExistsQuestion):
             return await self._exists(client, question)
         if isinstance(question, SightingQuestion):
-            return await self._sighting(client, question)
+            place = self._place_name(question.repository)
+            return await self._sightings.answer(question, place, head=client.own.head)
         if isinstance(question, PushTimesQuestion):
-            return await self._push_times(client, question.repository)
+            place = self._place_name(question.repository)
+            return await self._push_times.answer(place, client.own.push_times)
         purpose = Purpose.DIGEST if isinstance(question, DigestQuestion) else Purpose.METADATA
         images = self._images[question.repository, slot_of(question.platforms, purpose)]
         fresh = purpose is Purpose.DIGEST or (
@@ -239,30 +244,6 @@ class RegistryEngine:
             listed = TagListQuestion(question.repository)
             self._relisted[listed] = self._answers[listed] = await client.own.list_tags()
         return digest if isinstance(digest, Failure) else digest is not None
-
-    async def _sighting(
-        self, client: RepositoryReader, question: SightingQuestion
-    ) -> Sighting | Failure:
-        def head(tag: str) -> Awaitable[str | Failure | None]:
-            self.counts["tag checks"] += 1
-            return client.head(tag)
-
-        place = self._place_name(question.repository)
-        return await self._sightings.answer(question, place, head=head)
-
-    async def _push_times(
-        self, client: RepositoryReader, repository: RepositoryKey
-    ) -> PushTimes | Failure:
-        """Return when tags were pushed; what does not tell it is not asked again."""
-        place = self._place_name(repository)
-        untold = self._untold.get(place)
-        if untold is not None:
-            return untold
-        self.counts["push times"] += 1
-        found = await client.own.push_times()
-        if isinstance(found, Failure) and found.kind is FailureKind.UNTOLD:
-            self._untold[place] = found
-        return found
 
     # --- images -------------------------------------------------------------------------------
 

@@ -16,12 +16,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from argocd_image_updater.core.facts import Pushed
+from argocd_image_updater.core.facts import Failure, FailureKind, Pushed
 from argocd_image_updater.registry.api import is_digest
 from argocd_image_updater.registry.tag_lists import TagListError, TagPages
 from argocd_image_updater.registry.timestamps import parse_created
 
 if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Awaitable, Callable
+
+    from argocd_image_updater.core.facts import PushTimes
     from argocd_image_updater.registry.api import Api
 
 _NS_PER_MS = 1_000_000
@@ -106,6 +110,27 @@ class PushPages:
     def _note(self, tags: list[str], digest: str, pushed_ns: int | None) -> None:
         if pushed_ns is not None and is_digest(digest):
             self.found.update(dict.fromkeys(tags, Pushed(digest, pushed_ns)))
+
+
+class PushTimesOnce:
+    """Asks registries, and those that do not tell only once. counts: what was asked."""
+
+    def __init__(self, counts: Counter[str]) -> None:
+        self._counts = counts
+        self._untold: dict[str, Failure] = {}
+
+    async def answer(
+        self, place: str, ask: Callable[[], Awaitable[PushTimes | Failure]]
+    ) -> PushTimes | Failure:
+        """Return the answer about a repository. place: name of registry and repository."""
+        untold = self._untold.get(place)
+        if untold is not None:
+            return untold
+        self._counts["push times"] += 1
+        found = await ask()
+        if isinstance(found, Failure) and found.kind is FailureKind.UNTOLD:
+            self._untold[place] = found
+        return found
 
 
 def _milliseconds(value: Any) -> int | None:

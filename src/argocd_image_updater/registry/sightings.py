@@ -17,6 +17,7 @@ from argocd_image_updater.core.facts import Failure, FailureKind, Sighting
 from argocd_image_updater.core.instants import NS_PER_S
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Awaitable, Callable
 
     from argocd_image_updater.core.facts import SightingQuestion
@@ -26,10 +27,13 @@ if TYPE_CHECKING:
 
 
 class Sightings:
-    """Answers questions about sightings. unix: seconds since 1970."""
+    """Answers questions about sightings. unix: seconds since 1970. counts: what was asked."""
 
-    def __init__(self, store: SightingStore, *, unix: Callable[[], float]) -> None:
+    def __init__(
+        self, store: SightingStore, *, unix: Callable[[], float], counts: Counter[str]
+    ) -> None:
         self._store = store
+        self._counts = counts
         self._unix = unix
         self._looked_at: dict[tuple[str, str], Sighting | Failure] = {}
 
@@ -55,6 +59,7 @@ class Sightings:
         return found
 
     async def _look(self, tag: str, place: str, *, head: Head) -> Sighting | Failure:
+        self._counts["tag checks"] += 1
         digest = await head(tag)
         if digest is None:
             return Failure(FailureKind.NOT_FOUND, f"tag {tag} is listed but not there")

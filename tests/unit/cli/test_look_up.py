@@ -14,7 +14,7 @@ from argocd_image_updater.controller.looking_up import LookUp
 from argocd_image_updater.core.choice import Choice, NoChoice
 from argocd_image_updater.core.decisions import TagVerdict
 from argocd_image_updater.core.reasons import Reason
-from argocd_image_updater.core.settings import Strategy
+from argocd_image_updater.core.settings import NewestBy, Strategy
 from argocd_image_updater.core.strategy import Candidate
 from argocd_image_updater.errors import ConfigError
 from argocd_image_updater.registry.endpoint import Endpoint
@@ -215,6 +215,9 @@ def test_a_minimum_age_is_asked_for_like_in_a_resource():
     found = options(minimum_age="1d12h", minimum_age_from="created").settings
     assert (found.minimum_age_ns, found.minimum_age_from.value) == (36 * 3_600 * 10**9, "created")
     assert options().settings.minimum_age_ns == 0
+    assert options(newest_by="pushed").settings.newest_by is NewestBy.PUSHED
+    with pytest.raises(ConfigError, match='--newest-by: "x" must be created or pushed'):
+        options(newest_by="x")
     with pytest.raises(ConfigError, match='--minimum-age: "soon" must be an age such as 3d'):
         options(minimum_age="soon")
     with pytest.raises(ConfigError, match='--minimum-age-from: "x" must be seen or created'):

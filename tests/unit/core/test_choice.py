@@ -8,6 +8,9 @@ from argocd_image_updater.core.facts import (
     Failure,
     FailureKind,
     MetadataQuestion,
+    Pushed,
+    PushTimes,
+    PushTimesQuestion,
     RepositoryKey,
     TagList,
     TagListQuestion,
@@ -15,7 +18,7 @@ from argocd_image_updater.core.facts import (
 )
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.reference import parse_image
-from argocd_image_updater.core.settings import ImageSettings, Strategy
+from argocd_image_updater.core.settings import ImageSettings, NewestBy, Strategy
 
 REPOSITORY = RepositoryKey("reg.example", "team/app")
 LIST = TagListQuestion(REPOSITORY)
@@ -192,3 +195,44 @@ def test_digest_of_an_ignored_tag_asks_nobody():
 def test_the_constraint_of_newest_build_is_ignored_even_when_malformed():
     wanted = settings("reg.example/team/app:^^1", Strategy.NEWEST_BUILD)
     assert isinstance(made(wanted, {LIST: TagList(("a",))}), Pending)
+
+
+def by_push(tags, times, **more):
+    facts = {
+        LIST: TagList(tags, **more),
+        PushTimesQuestion(REPOSITORY): times,
+    }
+    for tag in tags:
+        for fresh in (False, True):
+            facts[metadata(tag, fresh=fresh)] = TagMetadata(f"sha256:{tag}", 0)
+    wanted = settings(strategy=Strategy.NEWEST_BUILD, newest_by=NewestBy.PUSHED)
+    return made(wanted, facts)
+
+
+def pushed(**times):
+    return PushTimes({tag: Pushed(f"sha256:{tag}", at_ns) for tag, at_ns in times.items()})
+
+
+@pytest.mark.parametrize("sort", ["", "latest-first"])
+def test_the_newest_by_push_needs_no_creation_time_and_no_order_of_the_list(sort):
+    found = by_push(("a", "b", "c"), pushed(a=1, b=3, c=2), sort=sort)
+    assert found.chosen.name == "b"
+    assert [item.created_ns for item in found.trace()] == [3, 2, 1]
+
+
+def test_push_times_are_asked_for_before_images_are_read():
+    wanted = settings(strategy=Strategy.NEWEST_BUILD, newest_by=NewestBy.PUSHED)
+    found = made(wanted, {LIST: TagList(("a",))})
+    assert found == Pending(frozenset((PushTimesQuestion(REPOSITORY),)))
+    wanted = settings(newest_by=NewestBy.PUSHED)  # semver has no use for it
+    assert made(wanted, {LIST: TagList(("1.0",))}).chosen.name == "1.0"
+
+
+def test_where_the_registry_does_not_tell_push_times_nothing_takes_their_place():
+    found = by_push(("a", "b"), Failure(FailureKind.UNTOLD, "it does not tell"))
+    assert (found.reason, found.message) == (Reason.PUSH_TIMES_UNKNOWN, "it does not tell")
+    found = by_push(("a", "b"), pushed(a=1))
+    assert found.reason is Reason.PUSH_TIMES_UNKNOWN
+    assert "when tag b was pushed" in found.message
+    found = by_push(("a",), Failure(FailureKind.TRANSIENT, "status 503"))
+    assert found.reason is Reason.REGISTRY_ERROR

@@ -10,6 +10,9 @@ from argocd_image_updater.core.facts import (
     Failure,
     FailureKind,
     MetadataQuestion,
+    Pushed,
+    PushTimes,
+    PushTimesQuestion,
     RepositoryKey,
     TagExistsQuestion,
     TagMetadata,
@@ -17,17 +20,16 @@ from argocd_image_updater.core.facts import (
 from argocd_image_updater.core.guard import Guarded, guard
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.reference import ImageTag, parse_image
-from argocd_image_updater.core.settings import Downgrade, ImageSettings, Strategy
+from argocd_image_updater.core.settings import Downgrade, ImageSettings, NewestBy, Strategy
 from argocd_image_updater.core.strategy import Candidate
 
 REPOSITORY = RepositoryKey("reg.example", "team/app")
 PLATFORM = "linux/amd64"
 
 
-def settings(strategy=Strategy.SEMVER, downgrade=Downgrade.WHEN_EXCLUDED):
-    return ImageSettings(
-        "app", parse_image("reg.example/team/app"), strategy=strategy, downgrade=downgrade
-    )
+def settings(strategy=Strategy.SEMVER, downgrade=Downgrade.WHEN_EXCLUDED, **more):
+    image = parse_image("reg.example/team/app")
+    return ImageSettings("app", image, strategy=strategy, downgrade=downgrade, **more)
 
 
 def choice(chosen, *, listed, kept=None, candidates=None, dropped=None, created=None):
@@ -159,3 +161,18 @@ def test_never_compares_build_times_of_a_filtered_tag():
 
 def test_a_current_image_without_tag_name_is_not_guarded():
     assert ask(choice("1.0.0", listed=["1.0.0"]), "") == Guarded()
+
+
+@pytest.mark.parametrize(("pushed_ns", "passes"), [(2, False), (1, True), (None, False)])
+def test_a_choice_by_push_is_compared_by_push(pushed_ns, passes):
+    made = choice("b", listed=["a", "b"], kept=["b"], created={"b": 1})
+    times = {} if pushed_ns is None else {"a": Pushed("sha256:a", pushed_ns)}
+    verdict = ask(
+        made,
+        "a",
+        strategy=Strategy.NEWEST_BUILD,
+        downgrade=Downgrade.NEVER,
+        newest_by=NewestBy.PUSHED,
+        facts={PushTimesQuestion(REPOSITORY): PushTimes(times)},
+    )
+    assert isinstance(verdict, Guarded) == passes

@@ -209,6 +209,7 @@ def test_annotations_give_a_minimum_age_to_the_application_or_to_an_image():
         **{
             "image-list": "a=nginx,b=redis",
             "minimum-age": "72h",
+            "b__newest-by": "pushed",
             "b__minimum-age": "12h",
             "b__minimum-age-from": "created",
         }
@@ -217,6 +218,7 @@ def test_annotations_give_a_minimum_age_to_the_application_or_to_an_image():
     hour_ns = 3_600 * 10**9
     assert [item.minimum_age_ns for item in intent.images] == [72 * hour_ns, 12 * hour_ns]
     assert [item.minimum_age_from.value for item in intent.images] == ["seen", "created"]
+    assert [item.newest_by.value for item in intent.images] == ["created", "pushed"]
     assert intent.images[1].origins["minimum_age"] == "annotation b.minimum-age"
 
 
@@ -224,10 +226,11 @@ def test_annotations_give_a_minimum_age_to_the_application_or_to_an_image():
     ("name", "value", "message"),
     [
         ("minimum-age", "3 days", "minimumAge '3 days' must be an age such as 3d, 72h or 1d12h"),
+        ("newest-by", "built", "newestBy 'built' must be one of created, pushed"),
         ("minimum-age-from", "pushed", "minimumAgeFrom 'pushed' must be one of seen, created"),
     ],
 )
-def test_a_minimum_age_that_cannot_be_read_is_never_taken_for_none(name, value, message):
+def test_an_age_or_time_that_cannot_be_read_is_never_taken_for_the_default(name, value, message):
     found = annotated(**{"image-list": "a=nginx", "minimum-age": "1d", name: value})
     resolution = run(resource(ANNOTATED), found)
     problems = [item for intent in resolution.intents for item in intent.problems]

@@ -1,5 +1,7 @@
 """Since when tags are what they are: asked as seldom as it can be, and never guessed."""
 
+from collections import Counter
+
 from argocd_image_updater.core.facts import (
     Failure,
     FailureKind,
@@ -17,7 +19,9 @@ S = 1_000_000_000
 class World:
     def __init__(self, store=None):
         self.now_s, self.digests, self.heads = 1_000.0, {"1.0": "sha256:a"}, []
-        self.sightings = Sightings(store or SightingStore.in_memory(), unix=lambda: self.now_s)
+        self.sightings = Sightings(
+            store or SightingStore.in_memory(), unix=lambda: self.now_s, counts=Counter()
+        )
 
     async def head(self, tag):
         self.heads.append(tag)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from argocd_image_updater.core.ages import format_age
-from argocd_image_updater.core.settings import Downgrade
+from argocd_image_updater.core.settings import Downgrade, NewestBy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -49,6 +49,10 @@ def _key_name(settings: ImageSettings) -> str:
     return f"{key.secret_name}#{key.key}" if key else ""
 
 
+def _newest_by(settings: ImageSettings) -> str:
+    return settings.newest_by.value if settings.newest_by is not NewestBy.CREATED else ""
+
+
 def _minimum_age(settings: ImageSettings) -> str:
     return format_age(settings.minimum_age_ns) if settings.minimum_age_ns else ""
 
@@ -62,6 +66,7 @@ _SETTINGS: tuple[tuple[str, Callable[[ImageSettings], Any]], ...] = (
     ("platforms", lambda settings: list(settings.platforms)),
     ("forceUpdate", lambda settings: settings.force_update),
     ("downgrade", lambda settings: settings.downgrade.value),
+    ("newestBy", _newest_by),
     ("minimumAge", _minimum_age),
     ("minimumAgeFrom", lambda settings: _minimum_age(settings) and settings.minimum_age_from.value),
     ("pullSecret", lambda settings: settings.pull_secret),
@@ -91,6 +96,7 @@ _RECORDED_AS: Mapping[str, str] = {
     "ignoreTags": "ignore_tags",
     "forceUpdate": "force_update",
     "pullSecret": "pull_secret",
+    "newestBy": "newest_by",
     "minimumAge": "minimum_age",
     "minimumAgeFrom": "minimum_age_from",
     "verify.enabled": "verify_enabled",
