@@ -15,7 +15,7 @@ from argocd_image_updater.core.facts import (
     TagList,
     TagListQuestion,
 )
-from argocd_image_updater.registry import guarded_resolver
+from argocd_image_updater.net import guarded_resolver
 from argocd_image_updater.registry.credentials.resolver import CredentialResolver
 from argocd_image_updater.registry.endpoint import EndpointExtras
 from argocd_image_updater.registry.endpoint_loading import load_table
