@@ -14,9 +14,9 @@ from argocd_image_updater.cli.console import open_console
 from argocd_image_updater.cli.flag import VALIDATE
 from argocd_image_updater.cli.flags import BY_NAME
 from argocd_image_updater.cli.logging import hide_user_information
-from argocd_image_updater.cli.look_up_options import read_existing_path
 from argocd_image_updater.cli.options import resolve
 from argocd_image_updater.cli.places import default_platform
+from argocd_image_updater.cli.registry_options import read_existing_path
 from argocd_image_updater.cli.render.terminal import printable
 from argocd_image_updater.cli.session import DEFAULT_NAMESPACE
 from argocd_image_updater.controller.validation import Findings, Wanted, validate
