@@ -1,7 +1,8 @@
 """A little Sigstore of one's own: an authority, a log of certificates, a log of signatures.
 
 What it makes has the form of the public instance, so that it can be verified without network by
-whoever trusts `trusted_root`. Sources: RFC 6962, RFC 5280, Sigstore's bundle format.
+whoever trusts `trusted_root`; Cosign 2.6 and 3.1 accept both forms of it (`cosign verify
+--trusted-root`). Sources: RFC 6962, RFC 5280, Sigstore's bundle format.
 """
 
 import base64
@@ -91,10 +92,10 @@ class OwnSigstore:
         self.timestamp_authorities = []
 
     def identity(
-        self, name=WORKFLOW, *, issuer=ISSUER, moment_s=None, former_issuer=False, ct_key=None,
-        has_sct=True, email=False,
+        self, name=WORKFLOW, *, issuer=ISSUER, moment_s=None, ways=("former", "present"),
+        ct_key=None, has_sct=True, email=False,
     ):  # fmt: skip
-        """Make out a certificate."""
+        """Make out a certificate; ways: how it names the issuer."""
         moment_s, key = moment_s or self.moment_s, new_key()
         san = x509.RFC822Name(name) if email else x509.UniformResourceIdentifier(name)
         builder = (
@@ -108,8 +109,9 @@ class OwnSigstore:
                 x509.AuthorityKeyIdentifier.from_issuer_public_key(self.ca_key.public_key()),
                 critical=False,
             )
-            .add_extension(_issuer_extension(issuer, former=former_issuer), critical=False)
         )
+        for way in ways:
+            builder = builder.add_extension(_issuer_extension(issuer, way), critical=False)
         if has_sct:
             builder = builder.add_extension(
                 self._sct(builder, moment_s, key=ct_key or self.ct_key), critical=False
@@ -306,8 +308,8 @@ def record_body(payload, signature, who):
     )
 
 
-def _issuer_extension(issuer, *, former):
-    if former:
+def _issuer_extension(issuer, way):
+    if way == "former":
         return x509.UnrecognizedExtension(_FORMER_ISSUER_OID, issuer.encode())
     return x509.UnrecognizedExtension(_ISSUER_OID, der_text(issuer))
 

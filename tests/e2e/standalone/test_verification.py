@@ -2,7 +2,15 @@
 
 import pytest
 
-from registries.signing import Signer, push_simple, simple_payload
+from registries.signing import (
+    Signer,
+    artifact,
+    push_simple,
+    signature_tag,
+    simple_layer,
+    simple_payload,
+)
+from registries.sigstore import ISSUER, OwnSigstore
 from stages.standalone import application, git_write_back, images, reference, resource, source
 
 pytestmark = pytest.mark.lab("docker-registry", "git", "git-http-backend", "nginx", "fcgiwrap")
@@ -107,3 +115,37 @@ def test_a_dry_run_verifies_as_well(stage):
 def test_an_image_that_is_current_is_not_verified(stage):
     verifying(stage, images_of=images(web=f"{stage.image()}:1.0.x"))
     assert stage.run().reason("shop") == "UpToDate"
+
+
+def sign_keyless(stage, sigstore, digest, who=None):
+    """Put a keyless signature under the tag of Cosign."""
+    layers = [sigstore.simple_layer(simple_payload(digest), who)]
+    manifest = artifact(stage.registry, f"{stage.name}/web", layers)
+    kind = manifest["mediaType"]
+    stage.registry.push_manifest(f"{stage.name}/web", signature_tag(digest), manifest, kind)
+
+
+def test_a_keyless_signature_by_the_identity_is_demanded_beside_the_key(stage, tmp_path):
+    own = OwnSigstore()
+    root = tmp_path / "trusted_root.json"
+    root.write_bytes(own.trusted_root())
+    digest = verifying(
+        stage, keyless={"identities": [{"identityRegExp": "https://forge.*", "issuer": ISSUER}]}
+    )
+    trusted = f"--sigstore-trusted-root={root}"
+    sign_keyless(stage, own, digest, own.identity("https://evil.test"))
+    before = stage.log()
+    assert stage.run(trusted).reason("shop") == "VerificationFailed"
+    payload = simple_payload(digest)
+    layers = [own.simple_layer(payload), simple_layer(payload, OURS)]
+    manifest = artifact(stage.registry, f"{stage.name}/web", layers)
+    kind = manifest["mediaType"]
+    stage.registry.push_manifest(f"{stage.name}/web", signature_tag(digest), manifest, kind)
+    done = stage.run()  # the public instance knows nothing of ours
+    assert done.reason("shop") == "VerificationFailed"
+    assert "/https://forge.*/" in done.image("shop")["message"]
+    done = stage.run("--sigstore-trusted-root=/nowhere")
+    assert done.reason("shop") == "SettingsInvalid"
+    assert "/nowhere" in done.image("shop")["message"]
+    assert stage.log() == before
+    assert stage.run(trusted).reason("shop") == "Updated"

@@ -59,9 +59,15 @@ def test_a_signature_by_the_identity_proves_the_image(form, how):
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_people_and_the_former_way_to_name_an_issuer_count_as_well(form):
-    who = OWN.identity("anna@acme.test", email=True, former_issuer=True)
+@pytest.mark.parametrize("way", ["former", "present"])
+def test_people_count_as_well_and_either_way_to_name_an_issuer(form, way):
+    who = OWN.identity("anna@acme.test", email=True, ways=(way,))
     assert proof_of(signed(form, who), identities=[REVIEWER]).is_complete
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_certificate_without_issuer_is_nobody(form):
+    assert not proof_of(signed(form, OWN.identity(ways=()))).is_complete
 
 
 @pytest.mark.parametrize("form", FORMS)
