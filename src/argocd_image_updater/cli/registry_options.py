@@ -99,7 +99,7 @@ def read_registry_options(
     return RegistryOptions(
         image=_parse_image(image_text),
         default_platform=default_platform(),
-        registries_conf_path=_existing_path(value["registries-conf-path"]),
+        registries_conf_path=read_existing_path(value["registries-conf-path"]),
         credentials=_credential_reference(value["credentials"]),
         kubeconfig=value["kubeconfig"],
         output=value["output"],
@@ -120,7 +120,7 @@ def _parse_image(text: str) -> ImageReference:
     return image
 
 
-def _existing_path(path: str) -> str:
+def read_existing_path(path: str) -> str:
     """Return the path of a registries file that was named; empty = none was."""
     try:
         is_missing = bool(path) and not Path(path).is_file()
