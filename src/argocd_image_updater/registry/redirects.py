@@ -1,11 +1,12 @@
 """Follow redirects: each hop is a request of its own, and credentials stay where they belong.
 
-Rules: at most `MAX_REDIRECTS` hops; only http and https; the ``Authorization`` header goes on only
-to the same scheme, host and port, because blobs are often redirected to a foreign object store;
-a client certificate and leave to use link-local addresses likewise;
-``Accept`` is kept, conditions are not, which are about what is found at the first place; a form is
-sent to one place only, so its redirect is the answer. The answer carries the URL where it was
-found.
+Rules: at most `MAX_REDIRECTS` hops; only http and https, and never from https to http unless the
+registry is ``insecure``: a list of tags has no digest that would show what was changed; the
+``Authorization`` header goes on only to the same scheme, host and port, because blobs are often
+redirected to a foreign object store; a client certificate and leave to use link-local addresses
+likewise; ``Accept`` is kept, conditions are not, which are about what is found at the first place;
+a form is sent to one place only, so its redirect is the answer. The answer carries the URL where it
+was found.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin, urlsplit
 
+from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.registry.transport import Request, Response, TransportError, safe_url
 
 if TYPE_CHECKING:
@@ -67,6 +69,13 @@ def _next_request(request: Request, location: str) -> Request:
             temporary=False,
         )
     request = replace(request, conditions=())
+    if origin(request.url)[0] == "https" and target[0] == "http" and not request.tls.insecure:
+        raise TransportError(
+            f"{safe_url(request.url)}: redirect to {safe_url(url)}, which gives up HTTPS; "
+            "insecure: true in registries.conf allows it",
+            temporary=False,
+            kind=FailureKind.CONFIG,
+        )
     if target == origin(request.url):
         return replace(request, url=url)
     return replace(
