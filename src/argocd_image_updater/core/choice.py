@@ -299,6 +299,35 @@ def _choose_newest(
     if not isinstance(images, BuildImages):
         return images
 
+    choice: Choice | NoChoice | Pending = _newest_of(settings, tag_list, images, kept=kept)
+    if not isinstance(choice, Choice):
+        return choice
+    if settings.minimum_age_ns:
+        best = ranked(settings.strategy, "", images.candidates.values())
+        choice = _old_enough(settings, choice, rule, best_first=best, running=current, facts=facts)
+        if not isinstance(choice, Choice):
+            return choice
+    passed = {item.tag for item in choice.waiting} | choice.dropped.keys()
+    unread = unread_images(
+        {tag: item for tag, item in images.candidates.items() if tag not in passed},
+        chosen=choice.chosen.name,
+        current=set(current) & set(kept),
+        moved=images.moved,
+        question=lambda tag: MetadataQuestion(repository, tag, platforms, fresh=True),
+        facts=facts,
+    )
+    return Pending(unread) if unread else choice
+
+
+def _newest_of(
+    settings: ImageSettings,
+    tag_list: TagList,
+    images: BuildImages,
+    *,
+    kept: tuple[str, ...],
+) -> Choice | NoChoice:
+    """Return the newest of the images that were read, whatever its age."""
+
     def trace() -> tuple[TagVerdict, ...]:
         return explain(
             tag_list.tags,
@@ -322,7 +351,7 @@ def _choose_newest(
             ignore_tags=settings.ignore_tags,
             trace=trace,
         )
-    choice: Choice | NoChoice | Pending = Choice(
+    return Choice(
         selection.chosen,
         tag_list.tags,
         frozenset(kept),
@@ -331,22 +360,6 @@ def _choose_newest(
         trace,
         images.warnings,
     )
-    assert isinstance(choice, Choice)
-    if settings.minimum_age_ns:
-        best = ranked(settings.strategy, "", images.candidates.values())
-        choice = _old_enough(settings, choice, rule, best_first=best, running=current, facts=facts)
-        if not isinstance(choice, Choice):
-            return choice
-    passed = {item.tag for item in choice.waiting} | choice.dropped.keys()
-    unread = unread_images(
-        {tag: item for tag, item in images.candidates.items() if tag not in passed},
-        chosen=choice.chosen.name,
-        current=set(current) & set(kept),
-        moved=images.moved,
-        question=lambda tag: MetadataQuestion(repository, tag, platforms, fresh=True),
-        facts=facts,
-    )
-    return Pending(unread) if unread else choice
 
 
 def _choose_digest(
