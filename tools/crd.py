@@ -123,9 +123,12 @@ def _block(shape: Block, name: str) -> dict[str, Any]:
         found["required"] = list(shape.required)
     if name == "labelSelectors":
         found["x-kubernetes-map-type"] = "atomic"
-    if shape.rules:
+    for rule in shape.rules:
+        if rule.one_of:
+            found["oneOf"] = [{"required": [name]} for name in rule.one_of]
+    if any(rule.cel for rule in shape.rules):
         found["x-kubernetes-validations"] = [
-            {"rule": rule.cel, "message": rule.message} for rule in shape.rules
+            {"rule": rule.cel, "message": rule.message} for rule in shape.rules if rule.cel
         ]
     return found
 

@@ -64,6 +64,7 @@ http {{
     ssl_certificate_key {folder}/server.pem;
     location ~ ^/moved/(.*)$ {{ return 301 https://$http_host/$1$is_args$args; }}
     location ~ ^/down/ {{ return 503; }}
+    location ~ ^/(api|rest)/|/_apis/ {{ proxy_pass http://127.0.0.1:{api_port}; }}
     location ~ ^/(?<path>.*)$ {{
       auth_basic "git";
       auth_basic_user_file {folder}/users;
@@ -87,7 +88,8 @@ http {{
 class HttpsGitServer:
     """Serves the bare repositories below `root` at ``https://localhost:PORT/<name>.git``.
 
-    ``/moved/…`` redirects to the same path without it, ``/down/…`` answers 503.
+    ``/moved/…`` redirects to the same path without it, ``/down/…`` answers 503. Addresses of the
+    APIs of forges are passed on to whoever listens at `api_port`.
     """
 
     def __init__(self, folder, *, username="bot", password="s3cret"):
@@ -97,6 +99,7 @@ class HttpsGitServer:
         self.password = password
         self.ca_file = self.folder / "ca.pem"
         self.port = 0
+        self.api_port = 0
         self._processes = []
 
     def __enter__(self):
@@ -110,12 +113,13 @@ class HttpsGitServer:
         self.root.mkdir(parents=True, exist_ok=True)
         self._write_certificate()
         (self.folder / "users").write_text(f"{self.username}:{{PLAIN}}{self.password}\n")
-        self.port = free_port()
+        self.port, self.api_port = free_port(), free_port()
         (self.folder / "nginx.conf").write_text(
             _NGINX.format(
                 folder=self.folder,
                 root=self.root,
                 port=self.port,
+                api_port=self.api_port,
                 backend=git_program("git-http-backend"),
                 user_line="user root;" if os.geteuid() == 0 else "",
             )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from argocd_image_updater.controller.flips import RemembersWrites
     from argocd_image_updater.controller.gather import AsksRegistries, AsksRepositories
     from argocd_image_updater.core.application import ObjectKey
+    from argocd_image_updater.core.batches import BranchBatch
     from argocd_image_updater.core.due import Policy
     from argocd_image_updater.core.plan import ApplicationPlan
     from argocd_image_updater.core.report import CycleReport
@@ -66,6 +67,14 @@ class WritesApplications(Protocol):
     async def __call__(self, plans: Sequence[ApplicationPlan], *, dry_run: bool) -> WriteReport: ...
 
 
+class WritesRequests(Protocol):
+    """Writes batches to the branches of pull requests."""
+
+    async def __call__(
+        self, batches: Sequence[BranchBatch], *, template: str, dry_run: bool
+    ) -> WriteReport: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
     """The edges that a cycle uses.
@@ -78,6 +87,7 @@ class Services:
     registries: AsksRegistries
     repositories: AsksRepositories
     git: Pusher
+    write_requests: WritesRequests
     write_applications: WritesApplications
     check_turn: Callable[[], None] = _anybody
     history: RemembersWrites | None = None
@@ -187,17 +197,23 @@ def _resolve(resource: Resource, snapshot: Snapshot, context: Context) -> Resolu
 async def _write(
     plans: Sequence[ApplicationPlan], *, services: Services, settings: CycleSettings
 ) -> WriteReport:
-    branches, applications = await asyncio.gather(
+    batches = group_by_branch(plans, per=settings.commit_per)
+    branches, requests, applications = await asyncio.gather(
         write_branches(
-            group_by_branch(plans, per=settings.commit_per),
+            [batch for batch in batches if batch.request is None],
             git=services.git,
+            template=settings.commit_template,
+            dry_run=settings.dry_run,
+        ),
+        services.write_requests(
+            [batch for batch in batches if batch.request is not None],
             template=settings.commit_template,
             dry_run=settings.dry_run,
         ),
         services.write_applications(written_themselves(plans), dry_run=settings.dry_run),
     )
     return WriteReport(
-        results=branches.results + applications.results,
-        commits=branches.commits,
+        results=branches.results + requests.results + applications.results,
+        commits=branches.commits + requests.commits,
         patches=applications.patches,
     )

@@ -17,8 +17,11 @@ from typing import TYPE_CHECKING, Protocol, Self
 from argocd_image_updater.controller.trust_root import TrustRoot
 from argocd_image_updater.controller.verification import Proofs, VerifiedRegistries
 from argocd_image_updater.git.engine import GitEngine
+from argocd_image_updater.git.forges.kinds import FORGES
+from argocd_image_updater.git.forges.opening import ForgeBook
 from argocd_image_updater.git.settings import GitSettings, GitStatistics
 from argocd_image_updater.git.tls import Trust
+from argocd_image_updater.net.proxies import read_proxies
 from argocd_image_updater.registry.cache_lookups import CacheLookup, unheard
 from argocd_image_updater.registry.credentials.chain import ChainSettings, open_chain
 from argocd_image_updater.registry.engine import RegistryEngine
@@ -27,6 +30,7 @@ from argocd_image_updater.state.directory import StateDirectory
 from argocd_image_updater.state.facts import FactStore
 from argocd_image_updater.state.sightings import SightingStore
 from argocd_image_updater.state.writes import WriteHistory
+from argocd_image_updater.writers.requests import RequestWriter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -128,6 +132,9 @@ class Engines:
             self.registries = self._registry_engine(network)
             self.git = self._git_engine()
             opened.callback(self.git.close)
+            self._forges = ForgeBook(self.git, FORGES, proxies=read_proxies(options.environment))
+            opened.push_async_callback(self._forges.close)
+            self.write_requests = RequestWriter(self.git, self._forges, self._check_turn)
             self._opened = opened.pop_all()
         return self
 
@@ -150,6 +157,7 @@ class Engines:
             trust_root=self._trust_root,
         )
         self.git.begin_cycle()
+        self._forges.begin_cycle()
         self._before = replace(self.git.statistics)
 
     def requests(self) -> dict[str, int]:

@@ -192,6 +192,7 @@ class StandaloneSession:
                 registries=engines.verified_registries,
                 repositories=Repositories(engines.git),
                 git=engines.git,
+                write_requests=engines.write_requests,
                 write_applications=write_manifest_files,
                 history=engines.history,
                 credentials=search if self._rules.is_on else None,

@@ -9,18 +9,24 @@ Source of the rules: docs/write-back.md.
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from argocd_image_updater.core.pull_requests import head_branch
 from argocd_image_updater.core.template_engine import TemplateFault
-from argocd_image_updater.core.templates import commit_message, fallback_commit_message
+from argocd_image_updater.core.templates import (
+    branch_hash,
+    commit_message,
+    fallback_commit_message,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from argocd_image_updater.core.facts import BranchKey
     from argocd_image_updater.core.plan import ApplicationPlan
+    from argocd_image_updater.core.settings import PullRequest
     from argocd_image_updater.core.target_state import GitDestination
 
 
@@ -41,11 +47,16 @@ class CommitGroup:
 
 @dataclass(frozen=True, slots=True)
 class BranchBatch:
-    """Everything that is written to one branch of one repository in this cycle."""
+    """Everything that is written to one branch of one repository in this cycle.
+
+    request: the pull request that is wanted for it, None = changes are pushed to stay.
+    """
 
     base: BranchKey
     push_branch: str
     commits: tuple[CommitGroup, ...]
+    target_key: str = ""
+    request: PullRequest | None = None
 
     @property
     def plans(self) -> tuple[ApplicationPlan, ...]:
@@ -59,10 +70,7 @@ def group_by_branch(plans: Sequence[ApplicationPlan], *, per: CommitPer) -> tupl
     for plan in plans:
         if plan.writes and plan.destination is not None:
             by_branch[plan.destination].append(plan)
-    batches = (
-        BranchBatch(where.base, where.push_branch, _commits(found, per))
-        for where, found in by_branch.items()
-    )
+    batches = (_batch(where, found, per) for where, found in by_branch.items())
     return tuple(
         sorted(
             batches,
@@ -75,6 +83,19 @@ def written_themselves(plans: Sequence[ApplicationPlan]) -> tuple[ApplicationPla
     """Return the plans whose Application is written itself, sorted by Application."""
     found = (plan for plan in plans if plan.writes and plan.destination is None)
     return tuple(sorted(found, key=lambda plan: plan.intent.application.key))
+
+
+def _batch(where: GitDestination, plans: Sequence[ApplicationPlan], per: CommitPer) -> BranchBatch:
+    commits = _commits(plans, per)
+    batch = BranchBatch(where.base, where.push_branch, commits)
+    request = batch.plans[0].intent.write_back.pull_request
+    if request is None:
+        return batch
+    changes = [change for plan in batch.plans for change in plan.changes]
+    head = head_branch(
+        where.target_key, branch_hash(changes), per_version=request.branch_per_version
+    )
+    return replace(batch, push_branch=head, target_key=where.target_key, request=request)
 
 
 def _commits(plans: Sequence[ApplicationPlan], per: CommitPer) -> tuple[CommitGroup, ...]:

@@ -43,6 +43,8 @@ class Reason(StrEnum):
     OSCILLATING = "Oscillating"
     TOO_YOUNG = "TooYoung"
     CONFLICT = "Conflict"
+    PULL_REQUEST_OPEN = "PullRequestOpen"
+    PULL_REQUEST_DECLINED = "PullRequestDeclined"
     # the configuration must change
     ALLOW_TAGS_INVALID = "AllowTagsInvalid"
     CONSTRAINT_INVALID = "ConstraintInvalid"
@@ -69,6 +71,7 @@ class Reason(StrEnum):
     GIT_AUTH_FAILED = "GitAuthFailed"
     GIT_BRANCH_MISSING = "GitBranchMissing"
     PUSH_REJECTED = "PushRejected"
+    PULL_REQUEST_FAILED = "PullRequestFailed"
     WRITE_FAILED = "WriteFailed"
     # this program is at fault
     INTERNAL_ERROR = "InternalError"
@@ -92,6 +95,8 @@ OUTCOME_OF: dict[Reason, Outcome] = {
     Reason.OSCILLATING: Outcome.HELD,
     Reason.TOO_YOUNG: Outcome.HELD,
     Reason.CONFLICT: Outcome.ERROR,
+    Reason.PULL_REQUEST_OPEN: Outcome.HELD,
+    Reason.PULL_REQUEST_DECLINED: Outcome.HELD,
     Reason.ALLOW_TAGS_INVALID: Outcome.SKIPPED,
     Reason.CONSTRAINT_INVALID: Outcome.ERROR,
     Reason.CONSTRAINT_MISSING: Outcome.ERROR,
@@ -115,6 +120,7 @@ OUTCOME_OF: dict[Reason, Outcome] = {
     Reason.GIT_AUTH_FAILED: Outcome.ERROR,
     Reason.GIT_BRANCH_MISSING: Outcome.ERROR,
     Reason.PUSH_REJECTED: Outcome.ERROR,
+    Reason.PULL_REQUEST_FAILED: Outcome.ERROR,
     Reason.WRITE_FAILED: Outcome.ERROR,
     Reason.INTERNAL_ERROR: Outcome.ERROR,
 }

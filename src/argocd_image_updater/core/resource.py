@@ -46,10 +46,14 @@ class CommonUpdateSettings:
 
 @dataclass(frozen=True, slots=True)
 class PullRequestBlock:
-    """``pullRequest``: the providers that are present and the labels as written."""
+    """``pullRequest``: the providers that are present, and names as written."""
 
     providers: tuple[str, ...] = ()
     labels: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
+    assignees: tuple[str, ...] = ()
+    draft: bool = False
+    auto_merge: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +65,7 @@ class WriteBackConfig:
     branch: str | None = None
     write_back_target: str | None = None
     pull_request: PullRequestBlock | None = None
+    pull_request_branch: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +319,12 @@ def _write_back(level: Mapping[str, Any]) -> WriteBackConfig | None:
         else PullRequestBlock(
             providers=tuple(name for name in PROVIDERS if name in request),
             labels=tuple(request.get("labels", ())),
+            reviewers=tuple(request.get("reviewers", ())),
+            assignees=tuple(request.get("assignees", ())),
+            draft=request.get("draft", False),
+            auto_merge=request.get("autoMerge", False),
         ),
+        pull_request_branch=git.get("pullRequestBranch"),
     )
 
 

@@ -8,6 +8,7 @@ Source of the rules: docs/resource.md, tests/vectors/data/crd_validation.json.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from argocd_image_updater.core.identities import MAX_IDENTITIES, MAX_IDENTITY_LENGTH
@@ -24,7 +25,8 @@ NEWEST_BY_CHOICES = ("created", "pushed")
 AGE_FROM_CHOICES = ("seen", "created")
 # Days first, then a duration; short enough that no sum is out of range.
 AGE_PATTERN = r"(0|([0-9]{1,4}d)?([0-9]{1,5}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?)"
-PROVIDERS = ("github", "gitlab")
+PROVIDERS = ("github", "gitlab", "gitea", "bitbucket", "bitbucketDataCenter", "azureDevOps")
+REQUEST_BRANCH_CHOICES = ("inPlace", "perVersion")
 TARGETS = ("helm", "kustomize", "plugin")
 
 _ENV_NAME = Text(min_length=1, max_length=253)
@@ -109,15 +111,17 @@ IMAGES_VERIFICATION = Block(
     ),
 )
 
+_NAMES = ListOf(Text(min_length=1, max_length=_LABEL_LENGTH_LIMIT), max_items=_LABEL_LIMIT)
 _PULL_REQUEST = Block(
     {
-        "github": Block({}),
-        "gitlab": Block({}),
-        "labels": ListOf(
-            Text(min_length=1, max_length=_LABEL_LENGTH_LIMIT), max_items=_LABEL_LIMIT
-        ),
+        **{name: Block({}) for name in PROVIDERS},
+        "labels": _NAMES,
+        "reviewers": _NAMES,
+        "assignees": _NAMES,
+        "draft": Flag(),
+        "autoMerge": Flag(),
     },
-    rules=(_exactly_one(*PROVIDERS),),
+    rules=(replace(_exactly_one(*PROVIDERS), cel="", one_of=PROVIDERS),),
 )
 
 WRITE_BACK_CONFIG = Block(
@@ -129,6 +133,7 @@ WRITE_BACK_CONFIG = Block(
                 "branch": Text(),
                 "writeBackTarget": Text(),
                 "pullRequest": _PULL_REQUEST,
+                "pullRequestBranch": Text(choices=REQUEST_BRANCH_CHOICES),
             }
         ),
     }

@@ -73,11 +73,14 @@ class Rule:
     """A condition over several fields of a block, checked after defaults are in.
 
     cel: the same in the API server's expression language, for the resource's definition.
+    one_of: the fields of which exactly one is there, in place of an expression where it would be
+    too dear for the API server, which counts a list without a limit as very long.
     """
 
     holds: Callable[[Mapping[str, Any]], bool]
     message: str
     cel: str = ""
+    one_of: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -127,10 +127,18 @@ class ImageSettings:
 
 @dataclass(frozen=True, slots=True)
 class PullRequest:
-    """Settings of a pull or merge request."""
+    """Settings of a pull or merge request; provider: as the resource names it.
 
-    provider: str  # "github" | "gitlab"
+    branch_per_version: each set of changes gets a branch and a request of its own.
+    """
+
+    provider: str
     labels: tuple[str, ...] = ()
+    reviewers: tuple[str, ...] = ()
+    assignees: tuple[str, ...] = ()
+    draft: bool = False
+    auto_merge: bool = False
+    branch_per_version: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,10 +52,14 @@ class _Arguments(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class GitDestination:
-    """Where a Git write goes: the branch that is read and the one that is pushed (full name)."""
+    """Where a Git write goes: the branch that is read and the one that is pushed (full name).
+
+    target_key: set where a pull request is wanted; its branch depends on all that goes into it.
+    """
 
     base: BranchKey
     push_branch: str
+    target_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +81,6 @@ def look_at_target(
     if intent.write_back.method != "git":
         declared = _said_by_the_source(intent, due)
         return Target(declared, None, f"Application {intent.application.key}")
-    if intent.write_back.pull_request is not None:
-        # Pushing to the base branch instead would skip the review that was asked for.
-        return Stop(
-            Reason.SETTINGS_INVALID,
-            "pullRequest is set, and this release cannot open pull requests: nothing is pushed; "
-            "remove pullRequest to have changes pushed without one",
-        )
     base = base_branch(intent)
     try:
         branch = _push_branch(intent, changes)
@@ -112,7 +109,8 @@ def look_at_target(
         )
     except EditRefused as refusal:
         return Stop(refusal.reason, str(refusal))
-    return Target(declared, GitDestination(base, branch), path)
+    key = intent.write_back.target_key if intent.write_back.pull_request else ""
+    return Target(declared, GitDestination(base, branch, key), path)
 
 
 def _push_branch(intent: ApplicationIntent, changes: Sequence[Change]) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from argocd_image_updater.core import source_type as types
 from argocd_image_updater.core.paths import inside, join
+from argocd_image_updater.core.resource_schema import PROVIDERS
 from argocd_image_updater.core.settings import ApplicationType, PullRequest, TargetKind, WriteBack
 from argocd_image_updater.core.whitespace import trim
 from argocd_image_updater.core.write_back_repository import RepositoryPlace, place_repository
@@ -239,9 +240,17 @@ def _pull_request(config: WriteBackConfig) -> PullRequest | None:
     if block is None:
         return None
     if len(block.providers) != 1:
-        raise ConfigError("pullRequest must have exactly one provider: github or gitlab")
+        raise ConfigError(f"pullRequest must have exactly one provider: {', '.join(PROVIDERS)}")
     if ":" in trim(config.branch or ""):
         raise ConfigError(
             "branch must not hold a colon with pullRequest: it names the base branch only"
         )
-    return PullRequest(block.providers[0], clean_labels(block.labels))
+    return PullRequest(
+        block.providers[0],
+        clean_labels(block.labels),
+        clean_labels(block.reviewers),
+        clean_labels(block.assignees),
+        draft=block.draft,
+        auto_merge=block.auto_merge,
+        branch_per_version=config.pull_request_branch == "perVersion",
+    )

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 
     from argocd_image_updater.core.facts import BranchKey
+    from argocd_image_updater.git.connection import Connection
     from argocd_image_updater.git.secrets import SecretSource
     from argocd_image_updater.git.settings import TokenExchange
 
@@ -131,6 +132,12 @@ class GitEngine:
         """Give the mirrors up for other processes."""
         self._book.close()
 
+    async def connection(self, key: BranchKey) -> Connection:
+        """Return how a repository is reached; GitError when it is not."""
+        async with self._turn(key):
+            access = await self._book.open(key)
+        return access.connection
+
     async def tip(self, key: BranchKey) -> Tip | Failure:
         """Return the newest commit of a branch."""
         try:
@@ -140,6 +147,15 @@ class GitEngine:
         except GitError as error:
             return error.failure
         return Tip(branch, access.known_tips().heads[branch])
+
+    async def branches(self, key: BranchKey) -> Mapping[str, str] | Failure:
+        """Return the commits of all branches of a repository, by full name."""
+        try:
+            async with self._turn(key):
+                access = await self._book.open(key)
+        except GitError as error:
+            return error.failure
+        return access.known_tips().heads
 
     async def read(
         self, key: BranchKey, paths: Collection[str]

@@ -64,6 +64,17 @@ class CommitSeries:
         return WriteReport(results=tuple(results), commits=tuple(commits))
 
 
+def total_diff(outcome: PushResult) -> str:
+    """Return one unified diff of each file, from before the first commit to after the last."""
+    first: dict[str, bytes | None] = {}
+    last: dict[str, bytes] = {}
+    for result in outcome.results:
+        for change in result.files:
+            first.setdefault(change.path, change.before)
+            last[change.path] = change.after
+    return "".join(unified_diff(first[path], last[path], file=path) for path in sorted(last))
+
+
 def commit_series(batch: BranchBatch, *, template: str) -> CommitSeries:
     """Return the commits of a batch; template: of their messages, empty = the built-in one."""
     edits = tuple(_GroupEdit(group) for group in batch.commits)

@@ -53,6 +53,7 @@ async def test_resources_are_resolved_beside_the_event_loop(monkeypatch):
             registries=Nobody(),
             repositories=Nobody(),
             git=Nobody(),
+            write_requests=write_nothing,
             write_applications=write_nothing,
         ),
         settings=CycleSettings(),

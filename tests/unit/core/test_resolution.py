@@ -335,7 +335,7 @@ def test_plugin_variables_and_pull_requests_can_be_asked_for():
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("git-pull-request", "gitea"),
+        ("git-pull-request", "gitweb"),
         ("force-update", ""),
         ("x__force-update", "maybe"),
         ("image-list", " , "),

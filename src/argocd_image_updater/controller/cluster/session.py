@@ -149,6 +149,7 @@ class ClusterSession:
                 registries=self._engines.verified_registries,
                 repositories=Repositories(self._engines.git, trouble=trouble),
                 git=self._engines.git,
+                write_requests=self._engines.write_requests,
                 write_applications=self._write_applications,
                 history=self._engines.history,
                 credentials=search if self._rules.is_on else None,

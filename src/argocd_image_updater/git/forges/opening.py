@@ -1,0 +1,117 @@
+"""Finds the forge of a repository and the address of its API, and keeps clients while they serve.
+
+The credential must be one that a forge's API takes: a token as password, or a GitHub App. A URL for
+SSH has none.
+
+Source of the rules: docs/pull-requests.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from argocd_image_updater.core.facts import FailureKind
+from argocd_image_updater.git.failures import GitError
+from argocd_image_updater.git.forges.transport import ForgeClient
+from argocd_image_updater.net.proxies import DIRECT, ProxyRules
+from argocd_image_updater.net.timing import REAL_TIME, Timing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from argocd_image_updater.core.facts import BranchKey
+    from argocd_image_updater.git.connection import Connection
+    from argocd_image_updater.git.forges.interface import Forge
+
+
+class KnowsConnections(Protocol):
+    """The part of the Git engine that finds the credential of a repository."""
+
+    async def connection(self, key: BranchKey) -> Connection: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ForgeAddress:
+    """Where one forge keeps one repository. headers: with the credential."""
+
+    base_url: str
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ForgeKind:
+    """One product: how its API is addressed for a repository, and who speaks it.
+
+    place: raises GitError where the URL is none of this product.
+    """
+
+    name: str
+    place: Callable[[Connection], ForgeAddress]
+    make: Callable[[ForgeClient, Connection], Forge]
+
+
+class ForgeBook:
+    """All forges of a process; kinds: by the name that resources give them."""
+
+    def __init__(
+        self,
+        repositories: KnowsConnections,
+        kinds: Mapping[str, ForgeKind],
+        *,
+        proxies: ProxyRules = DIRECT,
+        timing: Timing = REAL_TIME,
+    ) -> None:
+        self._repositories = repositories
+        self._kinds = kinds
+        self._proxies = proxies
+        self._timing = timing
+        self._clients: dict[tuple[str, Connection], ForgeClient] = {}
+        self._used: set[tuple[str, Connection]] = set()
+        self._ended: list[ForgeClient] = []
+
+    async def open(self, key: BranchKey, provider: str) -> Forge:
+        """Return the forge of a repository; GitError where it has none that can be used."""
+        await self._end_unused()
+        connection = await self._repositories.connection(key)
+        kind = self._kinds.get(provider)
+        if kind is None:
+            raise GitError(FailureKind.CONFIG, f"pull requests at {provider!r} are not known here")
+        if not connection.credential.can_call_forge:
+            raise GitError(
+                FailureKind.CREDENTIALS,
+                f"{connection.url.shown}: pull requests need an https:// URL with a token as "
+                "password, or a GitHub App",
+            )
+        self._used.add((provider, connection))
+        client = self._clients.get((provider, connection))
+        if client is None:
+            place = kind.place(connection)
+            client = ForgeClient(
+                connection,
+                name=kind.name,
+                base_url=place.base_url,
+                headers=place.headers,
+                proxies=self._proxies,
+                timing=self._timing,
+            )
+            self._clients[provider, connection] = client
+        return kind.make(client, connection)
+
+    def begin_cycle(self) -> None:
+        """Give up clients of credentials that the cycle before did not use any more."""
+        for key in [key for key in self._clients if key not in self._used]:
+            self._ended.append(self._clients.pop(key))
+        self._used = set()
+
+    async def close(self) -> None:
+        """End all connections."""
+        clients = [*self._ended, *self._clients.values()]
+        self._ended, self._clients = [], {}
+        for client in clients:
+            await client.close()
+
+    async def _end_unused(self) -> None:
+        ended, self._ended = self._ended, []
+        for client in ended:
+            await client.close()

@@ -1,0 +1,77 @@
+"""A stage whose changes are proposed: a pull request at a forge in place of a push to the base."""
+
+from dataclasses import dataclass, field
+
+from forges.github import GitHubDialect
+from forges.model import RequestModel
+from forges.server import ForgeServer
+from servers.git_server import commit_files
+from stages.standalone import (
+    Stage,
+    application,
+    git_write_back,
+    images,
+    reference,
+    resource,
+    source,
+)
+
+# Kind → how its API is served for a repository of a stage.
+DIALECTS = {
+    "github": lambda stage: GitHubDialect(
+        stage.requests, token=stage.git.password, owner="acme", name=stage.repository_name
+    ),
+}
+
+
+@dataclass
+class RequestStage(Stage):
+    """Application ``web``, whose values file is written through requests at a forge of a kind.
+
+    block: further fields of ``pullRequest``; config: of ``gitConfig``.
+    """
+
+    kind: str = "github"
+    block: dict = field(default_factory=dict)
+    config: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        super().__post_init__()
+        self.push("1.0.0", "1.1.0")
+        self.repository(files={**self.values("web"), "README": b"r\n"})
+        self.requests = RequestModel(self.bare())
+        self.forge = ForgeServer(DIALECTS[self.kind](self), port=self.git.api_port)
+        self.forge.__enter__()
+        self.add(application("web", source(self.url(), "web")))
+        self.propose_by(self.block)
+
+    def close(self):
+        self.forge.__exit__(None, None, None)
+
+    @property
+    def repository_name(self):
+        return f"{self.name.partition('/')[2]}-deploy"
+
+    def propose_by(self, block):
+        """Write the resource with these fields of ``pullRequest``."""
+        config = {"pullRequest": {self.kind: {}, **block}, **self.config}
+        listed = images(web=f"{self.image()}:1.x")
+        self.add(resource("updater", [reference("web", listed)], **git_write_back(**config)))
+
+    def head(self):
+        """Return the name of the only branch that requests have."""
+        (head,) = {item.head for item in self.requests.select()}
+        return head
+
+    def newest(self):
+        return self.requests.select()[0]
+
+    def commit(self, path, content, *, branch="main"):
+        """Commit as somebody else does."""
+        base = self.requests.tip(branch)
+        return commit_files(self.bare(), {path: content}, branch=branch, base=base)
+
+    def tag(self, branch):
+        """Return the tag that the values file of a branch asks for."""
+        text = self.file("web/values.yaml", branch=branch)
+        return text.partition("tag: ")[2].partition(" ")[0]
