@@ -71,6 +71,7 @@ PARTS = (
     Part("ssh", "ssh", "openssh-client", "Git over SSH", "part of OpenSSH"),
     Part("sshd", "sshd", "openssh-server", "Git over SSH", "part of OpenSSH"),
     Part("gpg", "gpg", "gnupg", "checks of the image", "brew install gnupg"),
+    Part("openssl", "openssl", "openssl", "time stamps", "brew install openssl"),
     Part("tini", "tini", "tini", "init of the image", "brew install tini"),
     Part("etcd", "etcd", "etcd-server", "store of the cluster", "brew install etcd"),
     Part("redis-server", "redis-server", "redis-server", "Argo CD's cache", "brew install redis"),
