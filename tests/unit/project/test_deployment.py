@@ -13,6 +13,7 @@ from argocd_image_updater.cli.arguments import put_command_first
 from argocd_image_updater.cli.flag import RUN
 from argocd_image_updater.cli.flags import BY_NAME, FLAGS
 from argocd_image_updater.cli.parser import FlagCommand
+from argocd_image_updater.registry.certificates import CA_DIRECTORIES
 
 DEPLOY = Path(install.DEPLOY)
 PAGE = (DEPLOY.parent / "docs" / "install.md").read_text()
@@ -23,10 +24,14 @@ SCHEMA = json.loads((DEPLOY / "chart/argocd-image-updater/values.schema.json").r
 OF_THE_WEBHOOK_COMMAND = {"MAX_CONCURRENT_UPDATERS"}
 
 
-def container(path="install.yaml"):
+def pod(path="install.yaml"):
     documents = yaml.safe_load_all((DEPLOY / path).read_text())
     (deployment,) = (found for found in documents if found and found["kind"] == "Deployment")
-    (found,) = deployment["spec"]["template"]["spec"]["containers"]
+    return deployment["spec"]["template"]["spec"]
+
+
+def container(path="install.yaml"):
+    (found,) = pod(path)["containers"]
     return found
 
 
@@ -64,6 +69,16 @@ def test_nothing_has_to_be_there_for_the_pod_to_start():
     assert all(source["optional"] for source in sources)
     names = {source["name"] for source in sources}
     assert names == {"argocd-image-updater-config", "argocd-image-updater-secret"}
+    for volume in pod()["volumes"]:
+        assert volume.get("configMap", volume.get("secret", {"optional": True}))["optional"]
+
+
+def test_certificates_of_argo_cd_lie_where_registries_look_for_them():
+    """In a place of its own: where the Secret of the webhook is mounted, nothing else can be."""
+    mounted = {mount["mountPath"]: mount["name"] for mount in container()["volumeMounts"]}
+    names = {volume["name"]: volume.get("configMap", {}).get("name") for volume in pod()["volumes"]}
+    places = {names.get(mounted.get(str(folder))) for folder in CA_DIRECTORIES}
+    assert "argocd-tls-certs-cm" in places
 
 
 @pytest.mark.parametrize(
