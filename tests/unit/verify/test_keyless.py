@@ -70,6 +70,18 @@ def test_a_certificate_without_issuer_is_nobody(form):
     assert not proof_of(signed(form, OWN.identity(ways=()))).is_complete
 
 
+@pytest.mark.parametrize("version", ["0.1", "0.2", "0.3"])
+def test_bundles_of_every_version_count(version):
+    """The older ones hold a chain, of which the first certificate is the signer's."""
+    document = OWN.bundle(statement(DIGEST))
+    document["mediaType"] = f"application/vnd.dev.sigstore.bundle+json;version={version}"
+    material = document["verificationMaterial"]
+    if version != "0.3":
+        material["x509CertificateChain"] = {"certificates": [material.pop("certificate")]}
+    layer = SignatureLayer(document["mediaType"], json.dumps(document).encode())
+    assert proof_of(layer).is_complete
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_a_certificate_that_has_expired_since_it_was_used_still_counts(form):
     own = OwnSigstore(moment_s=1_600_000_000)
