@@ -47,6 +47,9 @@ HINT_OF: dict[Reason, str] = {
     Reason.GIT_AUTH_FAILED: "check the credentials of the Git repository",
     Reason.GIT_BRANCH_MISSING: "correct the address of the repository, or set gitConfig.branch to "
     "a branch that exists",
+    Reason.PULL_REQUEST_OPEN: "review and merge the pull request",
+    Reason.PULL_REQUEST_DECLINED: "wait for the next version, or open the request again",
+    Reason.PULL_REQUEST_FAILED: "do what the forge says; the next cycle tries again",
     Reason.PUSH_REJECTED: "allow the push, or write to another branch or a pull request",
     Reason.WRITE_FAILED: "see the message",
     Reason.INTERNAL_ERROR: "please report the message; other images are not affected",
