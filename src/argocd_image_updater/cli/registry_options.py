@@ -121,7 +121,11 @@ def _parse_image(text: str) -> ImageReference:
 
 
 def read_existing_path(path: str) -> str:
-    """Return the path of a registries file that was named; empty = none was."""
+    """Return the path of a registries file that was named; empty = none was.
+
+    Raises:
+        ConfigError: it is not there.
+    """
     try:
         is_missing = bool(path) and not Path(path).is_file()
     except (OSError, ValueError):

@@ -11,7 +11,7 @@ import contextlib
 import sqlite3
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, ClassVar, Self
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +104,33 @@ class Database:
         """Do the same in one transaction."""
         with self.reading() as connection, connection:
             yield connection
+
+
+class Store:
+    """What is kept in a file of its own; each kind says by ``layout`` what the file holds."""
+
+    layout: ClassVar[Layout]
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, path: Path) -> Self:
+        """Open the store at `path`, or a new one where the file is damaged or of another layout."""
+        return cls(Database.open(path, cls.layout))
+
+    @classmethod
+    def in_memory(cls) -> Self:
+        """Open a store that ends with the process."""
+        return cls(Database.in_memory(cls.layout))
+
+    def take_trouble(self) -> str:
+        """Return why something was not kept since the last call, empty when all was."""
+        return self._database.take_trouble()
+
+    def close(self) -> None:
+        """Close the store."""
+        self._database.close()
 
 
 def _remove(path: Path) -> None:

@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from argocd_image_updater.core.facts import Failure, FailureKind, TagMetadata
-from argocd_image_updater.state.database import Database, Layout
+from argocd_image_updater.state.database import Layout, Store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from pathlib import Path
+
+    from argocd_image_updater.state.database import Database
 
 SCHEMA_VERSION = 1
 # About 150 bytes a row: 1,000,000 tags need some 150 MB on disk.
@@ -36,7 +37,6 @@ CREATE TABLE IF NOT EXISTS images (
   created_ns TEXT, labels TEXT NOT NULL, failure TEXT NOT NULL, message TEXT NOT NULL,
   PRIMARY KEY (repository, digest, platforms)) WITHOUT ROWID;
 """
-_LAYOUT = Layout(_SCHEMA, SCHEMA_VERSION, "facts about images")
 # Only what can never change by trying again is worth keeping.
 _KEPT_FAILURES = {FailureKind.UNUSABLE, FailureKind.NO_PLATFORM}
 
@@ -51,30 +51,14 @@ class StoredTag:
     image: TagMetadata | Failure | None
 
 
-class FactStore:
+class FactStore(Store):
     """The embedded store of facts about images."""
 
+    layout = Layout(_SCHEMA, SCHEMA_VERSION, "facts about images")
+
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._unlooked_rows = 0
-
-    @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open the store at `path`, or a new one where the file is damaged or of another layout."""
-        return cls(Database.open(path, _LAYOUT))
-
-    @classmethod
-    def in_memory(cls) -> Self:
-        """Open a store that ends with the process."""
-        return cls(Database.in_memory(_LAYOUT))
-
-    def take_trouble(self) -> str:
-        """Return why facts were not kept since the last call, empty when they were."""
-        return self._database.take_trouble()
-
-    def close(self) -> None:
-        """Close the store."""
-        self._database.close()
 
     def read_tags(self, repository: str, platforms: str) -> dict[str, StoredTag]:
         """Return all known tags of a repository with their images for a set of platforms."""

@@ -11,12 +11,12 @@ Source of the rules: docs/minimum-age.md.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
-from argocd_image_updater.state.database import Database, Layout
+from argocd_image_updater.state.database import Layout, Store
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from argocd_image_updater.state.database import Database
 
 SCHEMA_VERSION = 1
 # About 200 bytes a row: some 40 MB on disk.
@@ -31,7 +31,6 @@ CREATE TABLE IF NOT EXISTS sightings (
   first_s INTEGER NOT NULL, last_s INTEGER NOT NULL,
   PRIMARY KEY (repository, tag, digest)) WITHOUT ROWID;
 """
-_LAYOUT = Layout(_SCHEMA, SCHEMA_VERSION, "first sightings of tags")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,30 +42,14 @@ class StoredSighting:
     last_s: int
 
 
-class SightingStore:
+class SightingStore(Store):
     """The embedded store of first sightings."""
 
+    layout = Layout(_SCHEMA, SCHEMA_VERSION, "first sightings of tags")
+
     def __init__(self, database: Database) -> None:
-        self._database = database
+        super().__init__(database)
         self._unlooked_rows = 0
-
-    @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open the store at `path`, or a new one where the file is damaged or of another layout."""
-        return cls(Database.open(path, _LAYOUT))
-
-    @classmethod
-    def in_memory(cls) -> Self:
-        """Open a store that ends with the process."""
-        return cls(Database.in_memory(_LAYOUT))
-
-    def take_trouble(self) -> str:
-        """Return why sightings were not kept since the last call, empty when they were."""
-        return self._database.take_trouble()
-
-    def close(self) -> None:
-        """Close the store."""
-        self._database.close()
 
     def last(self, repository: str, tag: str) -> StoredSighting | None:
         """Return what a tag pointed at when it was seen last, None where it never was."""

@@ -7,7 +7,7 @@ counts.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from argocd_image_updater.core.application import ObjectKey
 from argocd_image_updater.core.write_history import (
@@ -17,12 +17,11 @@ from argocd_image_updater.core.write_history import (
     Writer,
     WriteRecord,
 )
-from argocd_image_updater.state.database import Database, Layout
+from argocd_image_updater.state.database import Layout, Store
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
 SCHEMA_VERSION = 1
 RECORDS_PER_FIELD = 20
@@ -42,27 +41,12 @@ CREATE TABLE IF NOT EXISTS holds (
   value TEXT NOT NULL, settings TEXT NOT NULL, since_s INTEGER NOT NULL,
   PRIMARY KEY (destination, place, resource, application, alias, value)) WITHOUT ROWID;
 """
-_LAYOUT = Layout(_SCHEMA, SCHEMA_VERSION, "past writes")
 
 
-class WriteHistory:
+class WriteHistory(Store):
     """The embedded store of past writes and of what is held because of them."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    @classmethod
-    def open(cls, path: Path) -> Self:
-        """Open the store at `path`, or a new one where the file is damaged or of another layout."""
-        return cls(Database.open(path, _LAYOUT))
-
-    def take_trouble(self) -> str:
-        """Return why writes were not kept since the last call, empty when they were."""
-        return self._database.take_trouble()
-
-    def close(self) -> None:
-        """Close the store."""
-        self._database.close()
+    layout = Layout(_SCHEMA, SCHEMA_VERSION, "past writes")
 
     def read(self, keys: Collection[FieldKey]) -> Mapping[FieldKey, FieldHistory]:
         """Return what is remembered of some fields; one without memory is left out."""
