@@ -10,6 +10,7 @@ Source of the rules: docs/pull-requests.md.
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
@@ -53,6 +54,8 @@ if TYPE_CHECKING:
 
 # Of one target; more are left over by other means, and each costs a question.
 BRANCHES_READ = 20
+# An open request costs a question in this time: that a person closed it is told no later.
+ASKED_AGAIN_S = 600.0
 
 
 class PushesRequests(Pusher, Protocol):
@@ -69,11 +72,28 @@ class OpensForges(Protocol):
     async def open(self, key: BranchKey, provider: str) -> Forge: ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """A request that was left alone, for these changes and commits."""
+
+    course: Course
+    state: object
+    asked_s: float
+
+    def is_recent(self, now_s: float) -> bool:
+        return now_s - self.asked_s < ASKED_AGAIN_S
+
+    def holds(self, state: object, now_s: float) -> bool:
+        """Whether asking again would change nothing but, at most, the reason."""
+        return state == self.state and self.is_recent(now_s)
+
+
 @dataclass(slots=True)
 class RequestWriter:
     """Writes the batches that want a request.
 
     check_turn: called right before a forge is told anything; raises where this process may not.
+    monotonic: seconds. left: requests that said just what is due, when the forge was asked last.
     pushed: what this process pushed and has not told the forge, by repository and branch; such a
     branch may be made anew although no request says so.
     """
@@ -81,6 +101,8 @@ class RequestWriter:
     git: PushesRequests
     forges: OpensForges
     check_turn: Callable[[], None]
+    monotonic: Callable[[], float] = time.monotonic
+    left: dict[tuple[str, str], _Left] = field(default_factory=dict)
     pushed: dict[tuple[str, str], str] = field(default_factory=dict)
 
     async def __call__(
@@ -122,10 +144,14 @@ class RequestWriter:
         base = await self.git.tip(batch.base)
         if isinstance(base, Failure):
             raise _error(base)
-        forge = await self.forges.open(batch.base, batch.request.provider)
         changes = changes_hash(change for plan in batch.plans for change in plan.changes)
         known = await self._branches(batch)
         head = known.get(batch.push_branch, "")
+        name = (batch.base.repository, batch.push_branch)
+        state = (changes, base.commit, tuple(known.items()))
+        if (left := self.left.get(name)) and left.holds(state, self.monotonic()):
+            return _not_written(batch, left.course)
+        forge = await self.forges.open(batch.base, batch.request.provider)
         found = await forge.find(
             heads=list(dict.fromkeys([batch.push_branch, *known])), base=short_branch(base.branch)
         )
@@ -135,8 +161,12 @@ class RequestWriter:
             head=batch.push_branch,
             changes=changes,
             branches=Branches(base.commit, head),
-            pushed=self.pushed.get((batch.base.repository, batch.push_branch), ""),
+            pushed=self.pushed.get(name, ""),
         )
+        now_s = self.monotonic()
+        self.left = {key: one for key, one in self.left.items() if one.is_recent(now_s)}
+        if course.action is Action.LEAVE:
+            self.left[name] = _Left(course, state, now_s)
         if course.action is not Action.PROPOSE:
             return _not_written(batch, course)
         pushing = _Pushing(batch, template, where, changes, base, head)

@@ -1,9 +1,12 @@
 """Requests when something breaks in between, and when people want them otherwise."""
 
+import signal
+
 import pytest
 
 from argocd_image_updater.core.pull_requests import read_marker
 from forges.server import Fault
+from stages.repeated import Repeated
 from stages.standalone import application, images, reference, resource, source
 
 pytestmark = pytest.mark.lab("docker-registry", "git", "git-http-backend", "nginx", "fcgiwrap")
@@ -52,6 +55,21 @@ def test_a_forge_that_cannot_be_asked_means_that_nothing_is_pushed(stage, fault,
     assert list(stage.bare().glob("refs/heads/image-updater-*")) == []
     stage.forge.faults.clear()
     assert stage.run().reason("web") == "Updated"
+
+
+def test_an_open_request_with_nothing_new_costs_the_forge_nothing(stage):
+    running = Repeated(stage, "--interval", "50ms")
+    reports = running.reports(2)
+    asked = len(stage.forge.calls)
+    reports = running.reports(len(reports) + 5)
+    assert [one["images"][0]["reason"] for one in reports[1:]] == ["PullRequestOpen"] * (
+        len(reports) - 1
+    )
+    assert len(stage.forge.calls) == asked
+    stage.push("1.2.0")
+    running.wait_for(lambda: "1.2.0" in stage.tag(stage.head()))
+    running.process.send_signal(signal.SIGTERM)
+    stage.finish(running.process)
 
 
 def test_each_version_has_a_request_of_its_own_where_that_is_wanted(make_stage):

@@ -1,6 +1,5 @@
 """Plans, runs and repeated runs against a real registry and Git over HTTPS."""
 
-import json
 import os
 import signal
 import time
@@ -8,6 +7,7 @@ import time
 import pytest
 
 from servers.git_server import commit_files, tip
+from stages.repeated import Repeated
 from stages.standalone import application, git_write_back, images, live, reference, resource, source
 
 pytestmark = pytest.mark.lab("docker-registry", "git", "git-http-backend", "nginx", "fcgiwrap")
@@ -131,26 +131,6 @@ def repeat(shop):
         if running.process.poll() is None:
             running.process.kill()
             running.process.wait()
-
-
-class Repeated:
-    """A run with an interval; its reports are read as they come."""
-
-    def __init__(self, stage, *words):
-        self.stage = stage
-        self.process = stage.start("run", "--output", "json", "--loglevel", "debug", *words)
-
-    def reports(self, count):
-        """Return the first reports, waiting for them."""
-        end = time.monotonic() + LIMIT_S
-        while True:
-            lines = (self.stage.folder / "out").read_text().splitlines(keepends=True)
-            whole = [json.loads(line) for line in lines if line.endswith("\n")]
-            if len(whole) >= count:
-                return whole
-            assert time.monotonic() < end, (self.stage.folder / "err").read_text()
-            assert self.process.poll() is None, (self.stage.folder / "err").read_text()
-            time.sleep(0.02)
 
 
 def test_repeated_cycles_see_new_tags_new_commits_and_new_manifests(shop, repeat):

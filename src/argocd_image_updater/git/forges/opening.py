@@ -87,6 +87,10 @@ class ForgeBook:
         client = self._clients.get((provider, connection))
         if client is None:
             place = kind.place(connection)
+            if connection.url.scheme == "https" and not place.base_url.startswith("https://"):
+                raise GitError(
+                    FailureKind.CONFIG, f"{connection.url.shown}: the API's address must be https"
+                )
             client = ForgeClient(
                 connection,
                 name=kind.name,

@@ -141,6 +141,8 @@ class ForgeClient:
         text = self._masked(text)
         if status in _WAITS or _is_rate_limit(answer):
             return self.fault(f"{text}; it is tried again later", FailureKind.RATE_LIMITED)
+        if status == HTTPStatus.NOT_FOUND:
+            return self.fault(f"{text}; it is not there, or hidden from the credential")
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
             advice = "the credential may not do that: give it the right to write pull requests"
             return self.fault(f"{text}; {advice}", FailureKind.DENIED)
