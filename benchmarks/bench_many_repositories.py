@@ -6,6 +6,7 @@ was asked is counted at the servers, connections by the operating system.
 """
 
 import asyncio
+import gc
 import os
 import resource
 import shutil
@@ -16,6 +17,7 @@ import time
 from multiprocessing import get_context
 from pathlib import Path
 
+from argocd_image_updater.cli.main import OBJECTS_BEFORE_COLLECTION
 from argocd_image_updater.controller.standalone import StandaloneOptions, StandaloneSession
 from measuring import ROUNDS
 from registries.distribution import PASSWORD, USERNAME, DistributionRegistry
@@ -152,6 +154,7 @@ def report(name, found, *, limits):
 
 
 def main():
+    gc.set_threshold(OBJECTS_BEFORE_COLLECTION)  # as the command does
     context = get_context("spawn")
     pipe, other = context.Pipe()
     with tempfile.TemporaryDirectory() as name:

@@ -74,6 +74,11 @@ class DistributionRegistry:
             process.kill()  # its storage goes away with it; a graceful stop waits for connections
             process.wait()
 
+    @property
+    def pid(self):
+        """The process that answers."""
+        return self._process.pid
+
     def push_image(
         self,
         repository,
