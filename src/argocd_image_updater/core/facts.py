@@ -273,6 +273,4 @@ RegistryQuestion = (
     | PushTimesQuestion
 )
 Question = RegistryQuestion | VerificationQuestion | FileQuestion
-Answer = (
-    TagList | TagMetadata | Sighting | PushTimes | VerificationFact | FileFact | bool | Failure
-)
+Answer = TagList | TagMetadata | Sighting | PushTimes | VerificationFact | FileFact | bool | Failure
