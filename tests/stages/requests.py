@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from forges.gitea import GiteaDialect
 from forges.github import GitHubDialect
+from forges.gitlab import GitLabDialect
 from forges.model import RequestModel
 from forges.server import ForgeServer
 from servers.git_server import commit_files
@@ -19,6 +21,12 @@ from stages.standalone import (
 # Kind → how its API is served for a repository of a stage.
 DIALECTS = {
     "github": lambda stage: GitHubDialect(
+        stage.requests, token=stage.git.password, owner="acme", name=stage.repository_name
+    ),
+    "gitlab": lambda stage: GitLabDialect(
+        stage.requests, token=stage.git.password, project=f"acme/{stage.repository_name}"
+    ),
+    "gitea": lambda stage: GiteaDialect(
         stage.requests, token=stage.git.password, owner="acme", name=stage.repository_name
     ),
 }

@@ -43,11 +43,15 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The commits made of a batch: results, the last commit (empty when none), the objects."""
+    """The commits made of a batch: results, the last commit (empty when none), the objects.
+
+    warnings: about how they reach the branch.
+    """
 
     results: tuple[CommitResult, ...]
     tip: str
     objects: Mapping[str, StoredObject]
+    warnings: tuple[str, ...] = ()
 
 
 def checked_identity(name: str, email: str, *, sign_off: bool) -> Identity:

@@ -21,17 +21,17 @@ from argocd_image_updater.errors import ConfigError, UpdaterError
 from argocd_image_updater.git.access import Access, AccessBook, resolve_branch
 from argocd_image_updater.git.batch import PushBatch, PushResult
 from argocd_image_updater.git.commit import Series, checked_identity, make_series
-from argocd_image_updater.git.failures import DamagedMirrorError, GitError, disk_error
+from argocd_image_updater.git.failures import GitError, disk_error
 from argocd_image_updater.git.outcomes import (
     carried_over,
-    damaged_error,
     failed_result,
     pushed_result,
     unpushed_result,
 )
 from argocd_image_updater.git.process import GitRunner
-from argocd_image_updater.git.push import PushAnswer, PushVerdict, push_commit
+from argocd_image_updater.git.push import PushVerdict
 from argocd_image_updater.git.refs import HEADS, branch_fault, short_branch
+from argocd_image_updater.git.sending import Sender, Start
 from argocd_image_updater.git.settings import GitSettings, GitStatistics
 from argocd_image_updater.git.store import Checkout, ObjectStore
 from argocd_image_updater.git.urls import mask_url
@@ -40,9 +40,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 
     from argocd_image_updater.core.facts import BranchKey
+    from argocd_image_updater.git.api_push import ApiCommits
     from argocd_image_updater.git.connection import Connection
     from argocd_image_updater.git.secrets import SecretSource
     from argocd_image_updater.git.settings import TokenExchange
+    from argocd_image_updater.git.signing import Signer
 
 # Each has a git process or two; more of them would only wait for each other.
 REPOSITORIES_AT_ONCE = 32
@@ -59,19 +61,10 @@ class Tip:
     commit: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Start:
-    """Where a batch begins: the branch to push, the commit to build on, what the remote has."""
-
-    branch: str
-    commit: str
-    source: str  # the branch that names `commit` at the remote
-    expected: str
-
-
 class GitEngine:
     """Reads from and writes to Git repositories; safe for many tasks of one event loop.
 
+    signer: signs every commit that git makes. api: has commits made by a forge that can.
     check_turn: called right before each push; an UpdaterError from it is why nothing is pushed.
     """
 
@@ -85,10 +78,11 @@ class GitEngine:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now: Callable[[], float] = time.time,
         exchange: TokenExchange | None = None,
+        signer: Signer | None = None,
+        api: ApiCommits | None = None,
         check_turn: Callable[[], None] = _anybody,
     ) -> None:
         self._settings = settings
-        self._check_turn = check_turn
         self._identity = checked_identity(
             settings.user_name, settings.user_email, sign_off=settings.sign_off
         )
@@ -119,9 +113,17 @@ class GitEngine:
             statistics=self.statistics,
             exchange=exchange,
         )
-        self._runner = runner
         self._store = ObjectStore(
             runner, blob_limit_bytes=settings.blob_limit_bytes, statistics=self.statistics
+        )
+        self._sender = Sender(
+            runner,
+            store=self._store,
+            book=self._book,
+            check_turn=check_turn,
+            statistics=self.statistics,
+            signer=signer,
+            api=api,
         )
 
     def begin_cycle(self) -> None:
@@ -203,30 +205,31 @@ class GitEngine:
                 raise disk_error(why, where=mask_url(key.repository)) from error
 
     async def _push(self, access: Access, batch: PushBatch) -> PushResult:
-        unanswered: Series | None = None
+        earlier: Series | None = None
         attempt = 1
         while True:
             start, checkout = await self._load(access, batch)
             series = await self._compute(checkout, batch)
-            if unanswered is not None and unanswered.tip in checkout.parents:
-                series = carried_over(unanswered, series)
+            if earlier is not None:
+                arrived = earlier.tip in {*checkout.parents, checkout.commit}
+                series = carried_over(earlier, series, has_tip=arrived)
             if not series.tip:
                 return PushResult(series.results, start.branch, start.commit, attempt - 1)
-            answer = await self._send(access, start, series=series)
+            sent = await self._sender.send(access, start, series, commits=batch.commits)
+            series, answer = sent.series, sent.answer
             if answer.verdict is PushVerdict.ACCEPTED:
-                self._note_push(access, start.branch, series.tip)
                 return pushed_result(series, branch=start.branch, attempts=attempt)
             if answer.verdict is PushVerdict.REFUSED or attempt >= self._settings.push_attempts:
                 assert answer.error is not None, "only an accepted push has no error"
                 return unpushed_result(
                     series, branch=start.branch, error=answer.error, attempts=attempt
                 )
-            unanswered = series if answer.verdict is PushVerdict.UNKNOWN else None
+            earlier = series
             attempt = await self._wait_for_tips(access, attempt)
 
     async def _load(
         self, access: Access, batch: PushBatch, *, paths: Collection[str] | None = None
-    ) -> tuple[_Start, Checkout]:
+    ) -> tuple[Start, Checkout]:
         """Find where the batch begins and load what stands at its paths there."""
         wanted = {path for planned in batch.commits for path in planned.paths}
         await self._book.ensure_tips(access)  # a push by another identity may have voided them
@@ -253,40 +256,6 @@ class GitEngine:
             time_s=int(self._now()),
         )
 
-    async def _send(self, access: Access, start: _Start, *, series: Series) -> PushAnswer:
-        """Store the objects and push; a push without an answer is looked up at the remote."""
-        self.statistics.pushes += 1
-        try:
-            await self._store.add(access, series.objects)
-            self._check_turn()
-            answer = await push_commit(
-                self._runner,
-                access.connection,
-                access.mirror,
-                commit=series.tip,
-                branch=start.branch,
-                expected=start.expected,
-            )
-        except DamagedMirrorError as error:
-            self._store.rebuild(access.mirror)
-            return PushAnswer(PushVerdict.MOVED, damaged_error(access.shown, error))
-        if answer.verdict is not PushVerdict.ACCEPTED:
-            self.statistics.rejected_pushes += 1
-        if answer.verdict is not PushVerdict.UNKNOWN:
-            return answer
-        try:
-            tips = await self._book.refresh(access)
-        except GitError:
-            return answer
-        arrived = tips.heads.get(start.branch) == series.tip
-        return PushAnswer(PushVerdict.ACCEPTED) if arrived else answer
-
-    def _note_push(self, access: Access, branch: str, tip: str) -> None:
-        """Remember the new tip, so that neither a question nor a fetch is needed for it."""
-        access.mirror.set_tip(branch, tip)
-        access.note_tip(branch, tip)
-        self._book.forget_others(access)
-
     async def _wait_for_tips(self, access: Access, attempt: int) -> int:
         """Pause and ask for the tips again; return the number of the next attempt.
 
@@ -309,12 +278,12 @@ class GitEngine:
                 return attempt
 
 
-def _start(access: Access, batch: PushBatch) -> _Start:
+def _start(access: Access, batch: PushBatch) -> Start:
     """Return where a batch begins: the push branch if it is there to be kept, else the base."""
     base = resolve_branch(access, batch.base.branch)
     heads = access.known_tips().heads
     if not batch.push_branch:
-        return _Start(base, heads[base], base, heads[base])
+        return Start(base, heads[base], base, heads[base])
     short = short_branch(batch.push_branch)
     if fault := branch_fault(short):
         raise GitError(
@@ -324,4 +293,4 @@ def _start(access: Access, batch: PushBatch) -> _Start:
     branch = HEADS + short
     expected = heads.get(branch, "")
     source = branch if expected and expected != batch.replaces else base
-    return _Start(branch, heads[source], source, expected)
+    return Start(branch, heads[source], source, expected)

@@ -17,14 +17,15 @@ if TYPE_CHECKING:
     from argocd_image_updater.git.commit import Series
 
 
-# What the series of a push whose answer was lost holds in the branch, once that turns out.
+# What of an earlier attempt is in the branch: what is known to be, and with its tip everything.
+_KNOWN = {CommitStatus.PUSHED}
 _ARRIVED = {CommitStatus.PLANNED, CommitStatus.PUSHED}
 
 
 def pushed_result(series: Series, *, branch: str, attempts: int) -> PushResult:
     """Return the result of an accepted push."""
     results = tuple(_became(result, CommitStatus.PUSHED) for result in series.results)
-    return PushResult(results, branch, series.tip, attempts)
+    return PushResult(results, branch, series.tip, attempts, series.warnings)
 
 
 def unpushed_result(
@@ -49,16 +50,18 @@ def failed_result(batch: PushBatch, error: UpdaterError) -> PushResult:
     )
 
 
-def carried_over(arrived: Series, series: Series) -> Series:
-    """Return a series in which commits that an earlier push brought count as pushed.
+def carried_over(earlier: Series, series: Series, *, has_tip: bool) -> Series:
+    """Return a series in which commits that an earlier attempt brought count as pushed.
 
-    They are found unchanged now, because they are in the branch already.
+    They are found unchanged now, because they are in the branch already. has_tip: the branch holds
+    the tip of the earlier series, so everything of it arrived, whatever was answered.
     """
+    arrived = _ARRIVED if has_tip else _KNOWN
     results = tuple(
         _became(before, CommitStatus.PUSHED)
-        if before.status in _ARRIVED and now.status is CommitStatus.UNCHANGED
+        if before.status in arrived and now.status is CommitStatus.UNCHANGED
         else now
-        for before, now in zip(arrived.results, series.results, strict=True)
+        for before, now in zip(earlier.results, series.results, strict=True)
     )
     return replace(series, results=results)
 

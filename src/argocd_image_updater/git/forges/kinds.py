@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from argocd_image_updater.git.forges.gitea import GITEA
 from argocd_image_updater.git.forges.github import GITHUB
+from argocd_image_updater.git.forges.gitlab import GITLAB
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from argocd_image_updater.git.forges.opening import ForgeKind
 
-FORGES: Mapping[str, ForgeKind] = {"github": GITHUB}
+FORGES: Mapping[str, ForgeKind] = {"github": GITHUB, "gitlab": GITLAB, "gitea": GITEA}

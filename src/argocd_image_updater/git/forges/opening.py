@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.git.failures import GitError
-from argocd_image_updater.git.forges.transport import ForgeClient
+from argocd_image_updater.git.forges.clients import ForgeClients
 from argocd_image_updater.net.proxies import DIRECT, ProxyRules
 from argocd_image_updater.net.timing import REAL_TIME, Timing
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.facts import BranchKey
     from argocd_image_updater.git.connection import Connection
     from argocd_image_updater.git.forges.interface import Forge
+    from argocd_image_updater.git.forges.transport import ForgeClient
 
 
 class KnowsConnections(Protocol):
@@ -64,15 +65,10 @@ class ForgeBook:
     ) -> None:
         self._repositories = repositories
         self._kinds = kinds
-        self._proxies = proxies
-        self._timing = timing
-        self._clients: dict[tuple[str, Connection], ForgeClient] = {}
-        self._used: set[tuple[str, Connection]] = set()
-        self._ended: list[ForgeClient] = []
+        self._clients = ForgeClients(proxies=proxies, timing=timing)
 
     async def open(self, key: BranchKey, provider: str) -> Forge:
         """Return the forge of a repository; GitError where it has none that can be used."""
-        await self._end_unused()
         connection = await self._repositories.connection(key)
         kind = self._kinds.get(provider)
         if kind is None:
@@ -83,39 +79,13 @@ class ForgeBook:
                 f"{connection.url.shown}: pull requests need an https:// URL with a token as "
                 "password, or a GitHub App",
             )
-        self._used.add((provider, connection))
-        client = self._clients.get((provider, connection))
-        if client is None:
-            place = kind.place(connection)
-            if connection.url.scheme == "https" and not place.base_url.startswith("https://"):
-                raise GitError(
-                    FailureKind.CONFIG, f"{connection.url.shown}: the API's address must be https"
-                )
-            client = ForgeClient(
-                connection,
-                name=kind.name,
-                base_url=place.base_url,
-                headers=place.headers,
-                proxies=self._proxies,
-                timing=self._timing,
-            )
-            self._clients[provider, connection] = client
+        client = await self._clients.open(kind, connection)
         return kind.make(client, connection)
 
     def begin_cycle(self) -> None:
         """Give up clients of credentials that the cycle before did not use any more."""
-        for key in [key for key in self._clients if key not in self._used]:
-            self._ended.append(self._clients.pop(key))
-        self._used = set()
+        self._clients.begin_cycle()
 
     async def close(self) -> None:
         """End all connections."""
-        clients = [*self._ended, *self._clients.values()]
-        self._ended, self._clients = [], {}
-        for client in clients:
-            await client.close()
-
-    async def _end_unused(self) -> None:
-        ended, self._ended = self._ended, []
-        for client in ended:
-            await client.close()
+        await self._clients.close()

@@ -68,7 +68,7 @@ class ForgeClient:
     """Asks one forge about one repository.
 
     base_url: of the API, without a final slash. headers: with the credential. name: of the forge,
-    for messages.
+    for messages. reason: of refusals that no other reason tells better.
     """
 
     def __init__(
@@ -78,6 +78,7 @@ class ForgeClient:
         name: str,
         base_url: str,
         headers: Mapping[str, str],
+        reason: Reason = Reason.PULL_REQUEST_FAILED,
         proxies: ProxyRules = DIRECT,
         timing: Timing = REAL_TIME,
     ) -> None:
@@ -85,6 +86,7 @@ class ForgeClient:
         self._name = name
         self._base_url = base_url.rstrip("/")
         self._headers = {"Accept": "application/json", **headers}
+        self._reason = reason
         self._proxies = proxies
         self._timing = timing
         self._session: aiohttp.ClientSession | None = None
@@ -130,7 +132,7 @@ class ForgeClient:
 
     def fault(self, text: str, kind: FailureKind = FailureKind.REFUSED) -> GitError:
         """Return an error that names forge and repository."""
-        reason = None if kind in _OWN_REASONS else Reason.PULL_REQUEST_FAILED
+        reason = None if kind in _OWN_REASONS else self._reason
         return GitError(kind, f"{self._name} {self._connection.url.shown}: {text}", reason=reason)
 
     def refused(self, answer: ForgeAnswer, what: str) -> GitError:
@@ -144,7 +146,8 @@ class ForgeClient:
         if status == HTTPStatus.NOT_FOUND:
             return self.fault(f"{text}; it is not there, or hidden from the credential")
         if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
-            advice = "the credential may not do that: give it the right to write pull requests"
+            advice = "the credential may not do that: give it the right to write "
+            advice += _RIGHTS.get(self._reason, "pull requests")
             return self.fault(f"{text}; {advice}", FailureKind.DENIED)
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return self.fault(text, FailureKind.TRANSIENT)
@@ -284,6 +287,7 @@ class ForgeClient:
         return text
 
 
+_RIGHTS = {Reason.PUSH_REJECTED: "the contents of the repository"}
 # Kinds whose own reason says more than that a request failed.
 _OWN_REASONS = {
     FailureKind.TRANSIENT,
