@@ -87,6 +87,8 @@ def controller_options(options: ClusterOptions) -> ControllerOptions:
             user=run.git.user,
             email=run.git.email,
             sign_off=run.git.sign_off,
+            signing=run.git.signing,
+            commits_by_api=run.git.commits_by_api,
             batch_commits=run.git.batch_commits,
             refuse_shared_anchors=run.git.shared_anchors == "refuse",
             allow_local=run.git.allow_local,

@@ -259,8 +259,8 @@ _GIT = (
     ),
     Flag(
         "git-commit-method",
-        "How commits are made: with git, or through the API of the forge (api is refused: not in "
-        "this release).",
+        "How commits are made: with git, or by the API of GitHub where the credential is a GitHub "
+        "App.",
         default="git",
         env="GIT_COMMIT_METHOD",
         choices=("git", "api", ""),
@@ -268,17 +268,18 @@ _GIT = (
     ),
     Flag(
         "git-commit-signing-key",
-        "Key that signs commits (refused: not in this release).",
+        "Key that signs commits: what gpg calls it, or the path of a file with the private key, "
+        "which has no passphrase.",
         env="GIT_COMMIT_SIGNING_KEY",
         metavar="KEY",
         section=Section.GIT,
     ),
     Flag(
         "git-commit-signing-method",
-        "Kind of signature: openpgp or ssh.",
+        "Kind of signature.",
         default="openpgp",
         env="GIT_COMMIT_SIGNING_METHOD",
-        metavar="METHOD",
+        choices=("openpgp", "ssh", ""),
         section=Section.GIT,
     ),
 )

@@ -24,6 +24,7 @@ from argocd_image_updater.cli.setting import ORIGIN_DEFAULT, ORIGIN_FLAG, Settin
 from argocd_image_updater.cli.values import parse_environment_bool, parse_environment_int
 from argocd_image_updater.core.durations import NS_PER_S, format_duration, parse_duration
 from argocd_image_updater.errors import ConfigError
+from argocd_image_updater.git.signing_key import SigningKey, SigningMethod
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,11 +35,16 @@ _INT_RANGE = range(-(2**31), 2**31)
 
 @dataclass(frozen=True, slots=True)
 class GitOptions:
-    """How commits are made. message_path: empty = the built-in template."""
+    """How commits are made. message_path: empty = the built-in template.
+
+    signing: None = they are not signed. commits_by_api: GitHub makes them where it can.
+    """
 
     user: str
     email: str
     sign_off: bool
+    signing: SigningKey | None
+    commits_by_api: bool
     message_path: str
     batch_commits: str
     shared_anchors: str
@@ -85,7 +91,6 @@ def read_options(
     """
     settings, warnings = resolve(command, given=given, environ=environ)
     value = {name: setting.value for name, setting in settings.items()}
-    _refuse_later_features(settings)
     once = value.get("once", True) or value.get("interval", 0) == 0
     if not once:
         warnings += _interval_warnings(value["interval"], may_pause=not value["manifests"])
@@ -171,21 +176,6 @@ def _interval_warnings(interval_ns: int, *, may_pause: bool) -> tuple[str, ...]:
     return ()
 
 
-def _refuse_later_features(settings: Mapping[str, Setting]) -> None:
-    """Refuse what this release cannot do where silence would do the wrong thing."""
-    if settings["git-commit-method"].value == "api":
-        raise ConfigError(
-            "commits through the API of a forge are not in this release yet",
-            hint="leave out --git-commit-method, or set it to git",
-        )
-    if settings["git-commit-signing-key"].value:
-        raise ConfigError(
-            "signed commits are not in this release yet",
-            hint="leave out --git-commit-signing-key (GIT_COMMIT_SIGNING_KEY); "
-            "unsigned commits are never pushed where signed ones were asked for",
-        )
-
-
 def _doubts(command: str, settings: Mapping[str, Setting]) -> tuple[str, ...]:
     """Return warnings about flags that do not do what their names say."""
     if settings["manifests"].value:
@@ -229,11 +219,27 @@ def _state_dir(text: str, environ: Mapping[str, str], *, in_cluster: bool) -> Pa
     return cluster_state_dir(environ) if in_cluster else default_state_dir(environ)
 
 
+def _signing_key(method: str, key: str) -> SigningKey | None:
+    """Return the key that signs commits, None where there is none."""
+    if not key:
+        return None
+    if key.startswith("-") or not key.isprintable():
+        raise ConfigError(
+            "the signing key begins with '-', or has a line break",
+            hint="--git-commit-signing-key takes the id of a key or the path of its file",
+        )
+    return SigningKey(SigningMethod(method or "openpgp"), key)
+
+
 def _git_options(value: Mapping[str, Any]) -> GitOptions:
     return GitOptions(
         user=value["git-commit-user"],
         email=value["git-commit-email"],
         sign_off=value["git-commit-sign-off"],
+        signing=_signing_key(
+            value["git-commit-signing-method"], value["git-commit-signing-key"] or ""
+        ),
+        commits_by_api=value["git-commit-method"] == "api",
         message_path=value["git-commit-message-path"],
         batch_commits=value["git-batch-commits"],
         shared_anchors=value["git-shared-anchors"],

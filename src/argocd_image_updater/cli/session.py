@@ -53,6 +53,8 @@ def open_session(options: RunOptions) -> AbstractAsyncContextManager[Session]:
             git_user=options.git.user,
             git_email=options.git.email,
             git_sign_off=options.git.sign_off,
+            git_signing=options.git.signing,
+            git_commits_by_api=options.git.commits_by_api,
             commit_template=_commit_template(options.git.message_path),
             batch_commits=options.git.batch_commits,
             refuse_shared_anchors=options.git.shared_anchors == "refuse",

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 from argocd_image_updater.controller.trust_root import TrustRoot
 from argocd_image_updater.controller.verification import Proofs, VerifiedRegistries
+from argocd_image_updater.git.api_push import ApiCommits
 from argocd_image_updater.git.engine import GitEngine
 from argocd_image_updater.git.forges.kinds import FORGES
 from argocd_image_updater.git.forges.opening import ForgeBook
 from argocd_image_updater.git.settings import GitSettings, GitStatistics
+from argocd_image_updater.git.signers import open_checked_signer
 from argocd_image_updater.git.tls import Trust
 from argocd_image_updater.net.proxies import read_proxies
 from argocd_image_updater.registry.cache_lookups import CacheLookup, unheard
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
     from argocd_image_updater.core.application import ObjectKey
     from argocd_image_updater.core.snapshot import Secret
+    from argocd_image_updater.git.signing_key import SigningKey
     from argocd_image_updater.registry.endpoints import EndpointTable
     from argocd_image_updater.registry.traffic import Exchange
 
@@ -59,8 +62,9 @@ class ReadsSecrets(Protocol):
 class EngineOptions:
     """What the engines need, as plain values.
 
-    credentials: what the operator decides about them. environment: of the process, for proxies,
-    ``env:`` credentials and what git needs.
+    credentials: what the operator decides about them. git_signing: the key of every commit.
+    git_commits_by_api: GitHub makes the commits where it can. environment: of the process, for
+    proxies, ``env:`` credentials and what git needs.
     """
 
     state_dir: Path
@@ -69,6 +73,8 @@ class EngineOptions:
     git_user: str = "argocd-image-updater"
     git_email: str = "noreply@argoproj.io"
     git_sign_off: bool = False
+    git_signing: SigningKey | None = None
+    git_commits_by_api: bool = False
     git_allow_local: bool = False
     trust: Trust = field(default_factory=Trust)
     sigstore_trusted_root: Path | None = None
@@ -130,6 +136,13 @@ class Engines:
             )
             opened.push_async_callback(network.aclose)
             self.registries = self._registry_engine(network)
+            self._signer = await open_checked_signer(
+                options.git_signing, options.state_dir / "git", options.environment
+            )
+            if self._signer is not None:
+                opened.push_async_callback(self._signer.close)
+            self._api = ApiCommits(proxies=read_proxies(options.environment))
+            opened.push_async_callback(self._api.close)
             self.git = self._git_engine()
             opened.callback(self.git.close)
             self._forges = ForgeBook(self.git, FORGES, proxies=read_proxies(options.environment))
@@ -157,6 +170,7 @@ class Engines:
             trust_root=self._trust_root,
         )
         self.git.begin_cycle()
+        self._api.begin_cycle()
         self._forges.begin_cycle()
         self._before = replace(self.git.statistics)
 
@@ -202,6 +216,8 @@ class Engines:
             secrets=self._secrets,
             random=random.random,
             controller_namespace=options.argocd_namespace,
+            signer=self._signer,
+            api=self._api if options.git_commits_by_api else None,
             check_turn=self._check_turn,
         )
 

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.report import CycleReport
     from argocd_image_updater.core.service_accounts import ServiceAccount
     from argocd_image_updater.core.snapshot import Secret, Snapshot
+    from argocd_image_updater.git.signing_key import SigningKey
     from argocd_image_updater.registry.credentials.clouds import Cloud
     from argocd_image_updater.registry.endpoints import EndpointTable
 
@@ -67,6 +68,8 @@ class StandaloneOptions:
     git_user: str = "argocd-image-updater"
     git_email: str = "noreply@argoproj.io"
     git_sign_off: bool = False
+    git_signing: SigningKey | None = None
+    git_commits_by_api: bool = False
     commit_template: str | None = None
     batch_commits: str = "app"
     refuse_shared_anchors: bool = False
@@ -142,6 +145,8 @@ class StandaloneSession:
                 git_user=options.git_user,
                 git_email=options.git_email,
                 git_sign_off=options.git_sign_off,
+                git_signing=None if options.dry_run else options.git_signing,
+                git_commits_by_api=options.git_commits_by_api,
                 git_allow_local=options.git_allow_local,
                 trust=trust_below(options.state_dir / "trust"),
                 sigstore_trusted_root=options.sigstore_trusted_root,

@@ -25,7 +25,8 @@ from argocd_image_updater.git.signing import read_key, signing_fault
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from argocd_image_updater.git.signing import SigningKey, SigningPrograms
+    from argocd_image_updater.git.signing import SigningPrograms
+    from argocd_image_updater.git.signing_key import SigningKey
     from argocd_image_updater.processes.program import Ending
 
 POD_HOME = Path("/app/.gnupg")

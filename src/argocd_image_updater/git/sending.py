@@ -81,15 +81,12 @@ class Sender:
             GitError: a commit cannot be signed; nothing was sent.
         """
         self._statistics.pushes += 1
-        if self._api is None:
-            sent = await self._send_by_git(access, start, series)
-        elif fault := self._api.fault(access.connection):
-            sent = await self._send_by_git(access, start, replace(series, warnings=(fault,)))
-        else:
-            messages = [planned.message for planned in commits]
-            sent = await self._api.send(
-                access, start, series, messages=messages, check_turn=self._check_turn
-            )
+        try:
+            sent = await self._sent(access, start, series, commits=commits)
+        except DamagedMirrorError as error:
+            self._store.rebuild(access.mirror)
+            answer = PushAnswer(PushVerdict.MOVED, damaged_error(access.shown, error))
+            sent = Sent(answer, series)
         if sent.answer.verdict is PushVerdict.ACCEPTED:
             access.note_tip(start.branch, sent.series.tip)
             self._book.forget_others(access)
@@ -97,32 +94,41 @@ class Sender:
             self._statistics.rejected_pushes += 1
         return sent
 
+    async def _sent(
+        self, access: Access, start: Start, series: Series, *, commits: Sequence[PlannedCommit]
+    ) -> Sent:
+        if self._api is None:
+            return await self._send_by_git(access, start, series)
+        if fault := self._api.fault(access.connection):
+            return await self._send_by_git(access, start, replace(series, warnings=(fault,)))
+        return await self._api.send(
+            self._runner,
+            access,
+            start,
+            series=series,
+            messages=[planned.message for planned in commits],
+            check_turn=self._check_turn,
+        )
+
     async def _send_by_git(self, access: Access, start: Start, series: Series) -> Sent:
         """Store the objects and push; a push without an answer is looked up at the remote."""
         if self._signer is not None:
             series = await signed_series(series, self._signer.sign)
-        answer = await self._push(access, start, series)
+        await self._store.add(access, series.objects)
+        self._check_turn()
+        answer = await push_commit(
+            self._runner,
+            access.connection,
+            access.mirror,
+            commit=series.tip,
+            branch=start.branch,
+            expected=start.expected,
+        )
         if answer.verdict is PushVerdict.UNKNOWN and await self._arrived(access, start, series):
             answer = PushAnswer(PushVerdict.ACCEPTED)
         if answer.verdict is PushVerdict.ACCEPTED:
             access.mirror.set_tip(start.branch, series.tip)
         return Sent(answer, series)
-
-    async def _push(self, access: Access, start: Start, series: Series) -> PushAnswer:
-        try:
-            await self._store.add(access, series.objects)
-            self._check_turn()
-            return await push_commit(
-                self._runner,
-                access.connection,
-                access.mirror,
-                commit=series.tip,
-                branch=start.branch,
-                expected=start.expected,
-            )
-        except DamagedMirrorError as error:
-            self._store.rebuild(access.mirror)
-            return PushAnswer(PushVerdict.MOVED, damaged_error(access.shown, error))
 
     async def _arrived(self, access: Access, start: Start, series: Series) -> bool:
         try:

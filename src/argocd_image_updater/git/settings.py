@@ -21,8 +21,7 @@ TokenExchange = Callable[[GitCredential, str], Awaitable[GitCredential]]
 class GitSettings:
     """Settings of the engine.
 
-    state_dir: mirrors live in its folder ``git``. commits_by_api: the forge makes the commits where
-    the credential is a GitHub App. variables: environment of the process, of which
+    state_dir: mirrors live in its folder ``git``. variables: environment of the process, of which
     git gets PATH, TMPDIR, proxies and the like. blob_limit_bytes: files up to this size come with
     the fetch of a commit, larger ones in a request of their own when they are targets.
     pause_s: the first pause before a push is tried again; each further one is twice as long, and
@@ -33,7 +32,6 @@ class GitSettings:
     user_name: str = "argocd-image-updater"
     user_email: str = "noreply@argoproj.io"
     sign_off: bool = False
-    commits_by_api: bool = False
     allow_local: bool = False
     allow_http: bool = False
     timeout_s: float = 90

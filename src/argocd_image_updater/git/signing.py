@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import shutil
 from dataclasses import dataclass, field
-from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from argocd_image_updater.core.facts import FailureKind
@@ -26,6 +24,7 @@ from argocd_image_updater.processes.program import Limits, TookTooLong, run_to_e
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
     from argocd_image_updater.processes.program import Ending
 
@@ -33,27 +32,6 @@ KEY_LIMIT_BYTES = 1 << 20  # a Secret holds no more
 SIGNATURE_LIMIT_BYTES = 64 << 10
 COMPLAINT_LIMIT_BYTES = 16 << 10
 _TRIAL = b"a trial of the signing key\n"
-
-
-class SigningMethod(StrEnum):
-    """What kind of signature commits get."""
-
-    OPENPGP = "openpgp"
-    SSH = "ssh"
-
-
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """key: for SSH the path of a private key; for OpenPGP that, or what gpg calls a key."""
-
-    method: SigningMethod
-    key: str
-
-    @property
-    def file(self) -> Path | None:
-        """The file with the private key, None where gpg has it."""
-        is_path = self.method is SigningMethod.SSH or self.key.startswith("/")
-        return Path(self.key) if is_path else None
 
 
 class Signer(Protocol):
@@ -70,7 +48,7 @@ class Signer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SigningPrograms:
-    """Starts programs. folder: private, for copies. variables: of the process, few are handed on."""
+    """Starts programs. folder: private, for copies. variables: of the process, few are used."""
 
     folder: Path
     variables: Mapping[str, str] = field(repr=False)

@@ -8,7 +8,7 @@ Source of the rules: docs/write-back.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.application import Source
@@ -32,7 +32,7 @@ from argocd_image_updater.git.refs import short_branch
 from argocd_image_updater.writers.result import WriteReport, WriteResult, WriteStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from argocd_image_updater.core.facts import Failure, FileFact
     from argocd_image_updater.core.plan import ApplicationPlan
@@ -61,7 +61,17 @@ class CommitSeries:
             results += _results(edit, result, branch=branch, dry_run=dry_run)
             if result.status in {CommitStatus.PUSHED, CommitStatus.PLANNED}:
                 commits.append(_record(self.batch, edit, commit, result=result, branch=branch))
-        return WriteReport(results=tuple(results), commits=tuple(commits))
+        return WriteReport(_warned(results, outcome.warnings), tuple(commits))
+
+
+def _warned(results: Sequence[WriteResult], warnings: tuple[str, ...]) -> tuple[WriteResult, ...]:
+    """Return the results, the first that was written with what is to be told of the branch."""
+    found = list(results)
+    for index, result in enumerate(found):
+        if warnings and result.status is WriteStatus.WRITTEN:
+            found[index] = replace(result, warnings=(*warnings, *result.warnings))
+            break
+    return tuple(found)
 
 
 def total_diff(outcome: PushResult) -> str:

@@ -44,6 +44,9 @@ def make_engine(tmp_path):
         sleep=_no_sleep,
         random=lambda: 0.5,
         check_turn=lambda: None,
+        signer=None,
+        api=None,
+        exchange=None,
         **settings,
     ):
         folder = Path(state) if state else tmp_path / f"state{len(engines)}"
@@ -56,6 +59,9 @@ def make_engine(tmp_path):
             sleep=sleep,
             now=lambda: 1_700_000_000,
             check_turn=check_turn,
+            signer=signer,
+            api=api,
+            exchange=exchange,
         )
         engines.append(engine)
         return engine

@@ -83,12 +83,27 @@ def test_plan_and_explain_do_one_dry_cycle_quietly():
         assert (result.once, result.dry_run, result.log_level) == (True, True, "warn")
 
 
-def test_signing_and_api_commits_are_refused_rather_than_ignored():
-    with pytest.raises(ConfigError, match="signed commits"):
-        options(git_commit_signing_key="/key")
-    with pytest.raises(ConfigError, match="API of a forge"):
-        options(environ={"GIT_COMMIT_METHOD": "api"})
-    assert options(git_commit_method="").git.user
+def test_commits_are_signed_with_a_key_and_made_by_the_api_on_request():
+    assert options().git.signing is None
+    assert options(git_commit_signing_method="ssh").git.signing is None
+    signing = options(git_commit_signing_key="0xABC").git.signing
+    assert (signing.method, signing.key, signing.file) == ("openpgp", "0xABC", None)
+    environ = {"GIT_COMMIT_SIGNING_KEY": "/key", "GIT_COMMIT_SIGNING_METHOD": "ssh"}
+    signing = options(environ=environ).git.signing
+    assert (signing.method, signing.file) == ("ssh", Path("/key"))
+    assert options(environ={"GIT_COMMIT_METHOD": "api"}).git.commits_by_api
+    assert not options(git_commit_method="").git.commits_by_api
+
+
+@pytest.mark.parametrize("key", ["-o", "a\nb", "a\0"])
+def test_a_signing_key_that_could_be_an_option_is_refused(key):
+    with pytest.raises(ConfigError, match="signing key"):
+        options(git_commit_signing_key=key)
+
+
+def test_other_signing_methods_end_the_start():
+    with pytest.raises(ConfigError, match="GIT_COMMIT_SIGNING_METHOD"):
+        options(environ={"GIT_COMMIT_SIGNING_METHOD": "x509"})
 
 
 def test_flags_of_the_cluster_mode_are_named_as_without_effect():

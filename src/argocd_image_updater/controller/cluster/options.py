@@ -12,16 +12,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from argocd_image_updater.git.signing_key import SigningKey
     from argocd_image_updater.registry.credentials.clouds import Cloud
 
 
 @dataclass(frozen=True, slots=True)
 class GitIdentity:
-    """How commits are made."""
+    """How commits are made. signing: None = they are not signed."""
 
     user: str = "argocd-image-updater"
     email: str = "noreply@argoproj.io"
     sign_off: bool = False
+    signing: SigningKey | None = None
+    commits_by_api: bool = False
     batch_commits: str = "app"
     refuse_shared_anchors: bool = False
     allow_local: bool = False

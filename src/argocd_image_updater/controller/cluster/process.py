@@ -27,6 +27,7 @@ from argocd_image_updater.controller.metrics import Metrics
 from argocd_image_updater.controller.settings_files import SettingsFiles
 from argocd_image_updater.controller.trust import SSH_CONFIG_PATH
 from argocd_image_updater.core.shards import STATUS_SHARD, WHOLE
+from argocd_image_updater.git.signers import check_signing
 from argocd_image_updater.kube.client import KubeClient
 from argocd_image_updater.kube.config import load_access, pod_namespace
 from argocd_image_updater.kube.destinations import ClusterDestinations
@@ -120,6 +121,8 @@ class Controller:
         # What cannot be used ends the start here, not the day on which this replica takes over.
         await asyncio.to_thread(self._files.load)
         await asyncio.to_thread(check_state_directory, options.state_dir)
+        if not options.dry_run:
+            await check_signing(options.git.signing, options.environment)
         access = await load_access(options.environment, kubeconfig=options.kubeconfig)
         self._namespaces = resolve_namespaces(
             options,

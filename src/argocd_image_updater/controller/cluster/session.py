@@ -243,6 +243,8 @@ class ClusterSession:
             git_user=options.git.user,
             git_email=options.git.email,
             git_sign_off=options.git.sign_off,
+            git_signing=None if options.dry_run else options.git.signing,
+            git_commits_by_api=options.git.commits_by_api,
             git_allow_local=options.git.allow_local,
             trust=trust_in_pod(self._trust_folder, options.environment),
             sigstore_trusted_root=options.sigstore_trusted_root,

@@ -143,18 +143,15 @@ class GitHub:
             node = content["node_id"]
         body = {"query": _AUTO_MERGE, "variables": {"id": node}}
         try:
-            answer = await self._client.send_elsewhere("POST", self._graphql, body)
+            answer = await self._client.send_elsewhere(
+                "POST", graphql_url(self._client.base_url), body
+            )
         except GitError as error:
             return [f"automatic merge was not set: {error}"]
         errors = answer.content.get("errors") if isinstance(answer.content, dict) else True
         if answer.status == HTTPStatus.OK and not errors:
             return []
         return [f"automatic merge was not set: {self._client.refused(answer, 'GraphQL')}"]
-
-    @property
-    def _graphql(self) -> str:
-        base = self._client.base_url.removesuffix("/v3")
-        return f"{base}/graphql"
 
     async def _try(self, method: str, path: str, body: object, *, what: str) -> list[str]:
         try:
@@ -189,6 +186,11 @@ class GitHub:
                 head_commit=str(content["head"]["sha"]),
                 draft=bool(content.get("draft")),
             )
+
+
+def graphql_url(base_url: str) -> str:
+    """Return the address of the GraphQL API that stands beside a REST API."""
+    return f"{base_url.removesuffix('/v3')}/graphql"
 
 
 def _exists(answer: ForgeAnswer) -> bool:
