@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.facts import Failure, FailureKind
+from argocd_image_updater.net.single_flight import SingleFlight
 from argocd_image_updater.registry.answers import UNAUTHORIZED, read_failure
 from argocd_image_updater.registry.cache_lookups import Cache, CacheLookup, unheard
 from argocd_image_updater.registry.challenges import Challenge, parse_challenges
-from argocd_image_updater.registry.single_flight import SingleFlight
 from argocd_image_updater.registry.tokens import (
     TokenKey,
     TokenService,

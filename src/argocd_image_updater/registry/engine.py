@@ -36,6 +36,7 @@ from argocd_image_updater.core.facts import (
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.settings import Problem
 from argocd_image_updater.errors import ConfigError, internal_fault
+from argocd_image_updater.net.single_flight import SingleFlight
 from argocd_image_updater.registry.cache_lookups import Cache, CacheLookup
 from argocd_image_updater.registry.credentials.reference import parse_credential_reference
 from argocd_image_updater.registry.limits import DEFAULT_CONNECTIONS
@@ -44,7 +45,6 @@ from argocd_image_updater.registry.mirrors import MirrorPlace, mirrors_of
 from argocd_image_updater.registry.push_times import PushTimesOnce
 from argocd_image_updater.registry.rations import Place, Rations, place_of, slot_of
 from argocd_image_updater.registry.sightings import Sightings
-from argocd_image_updater.registry.single_flight import SingleFlight
 from argocd_image_updater.state.sightings import SightingStore
 
 if TYPE_CHECKING:

@@ -23,9 +23,9 @@ import msgspec
 
 from argocd_image_updater.core.facts import Failure, FailureKind
 from argocd_image_updater.net.proxies import is_loopback
+from argocd_image_updater.net.single_flight import SingleFlight
 from argocd_image_updater.registry.answers import is_good, read_failure
 from argocd_image_updater.registry.same_site import is_same_site
-from argocd_image_updater.registry.single_flight import SingleFlight
 from argocd_image_updater.registry.timestamps import NANOSECONDS, parse_created
 from argocd_image_updater.registry.transport import Request, safe_url
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from argocd_image_updater.core.facts import Failure, FailureKind
+from argocd_image_updater.net.lifetimes import Lived
 from argocd_image_updater.registry.answers import is_good, read_failure
 from argocd_image_updater.registry.credentials.cloud_login import (
     ANSWER_S,
@@ -25,7 +26,6 @@ from argocd_image_updater.registry.credentials.cloud_login import (
     CloudIdentityError,
     CloudLogin,
 )
-from argocd_image_updater.registry.credentials.lifetimes import Lived
 from argocd_image_updater.registry.transport import Request
 
 if TYPE_CHECKING:

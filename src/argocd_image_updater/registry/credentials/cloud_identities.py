@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.facts import Failure
+from argocd_image_updater.net.lifetimes import Lifetimes, Lived
 from argocd_image_updater.net.proxies import is_loopback
 from argocd_image_updater.registry.api import Api, parse_api
 from argocd_image_updater.registry.credentials import aws, azure, gcp
@@ -29,7 +30,6 @@ from argocd_image_updater.registry.credentials.clouds import (
     CloudRegistry,
     find_cloud_registry,
 )
-from argocd_image_updater.registry.credentials.lifetimes import Lifetimes, Lived
 from argocd_image_updater.registry.credentials.reference import (
     AUTO,
     PUBLIC,

@@ -20,17 +20,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from argocd_image_updater.net.lifetimes import (
+    USED_PART_OF_LIFE,
+    Lifetimes,
+    Lived,
+)
 from argocd_image_updater.registry.credentials.dockerconfig import (
     docker_config_section,
     matching_keys,
     read_docker_config,
     server_name,
     usable_entry,
-)
-from argocd_image_updater.registry.credentials.lifetimes import (
-    USED_PART_OF_LIFE,
-    Lifetimes,
-    Lived,
 )
 from argocd_image_updater.registry.credentials.program import check_ending, watch_program
 from argocd_image_updater.registry.credentials.values import (

@@ -19,6 +19,7 @@ from argocd_image_updater.core.application import ObjectKey
 from argocd_image_updater.core.facts import Failure, FailureKind
 from argocd_image_updater.core.found_credentials import Finder
 from argocd_image_updater.errors import ConfigError, UpdaterError
+from argocd_image_updater.net.single_flight import SingleFlight
 from argocd_image_updater.registry.credentials.cloud_identities import AMBIENT_SETTING
 from argocd_image_updater.registry.credentials.docker_files import DOCKER_CONFIG_SETTING
 from argocd_image_updater.registry.credentials.dockerconfig import (
@@ -33,7 +34,6 @@ from argocd_image_updater.registry.credentials.reference import (
 from argocd_image_updater.registry.credentials.secret_search import pair_in_secret
 from argocd_image_updater.registry.credentials.values import decode_value, split_pair
 from argocd_image_updater.registry.endpoint import ANONYMOUS, Credentials
-from argocd_image_updater.registry.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping

@@ -1,11 +1,12 @@
 """Values with a life: replaced in time, fetched once, dropped when refused."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from argocd_image_updater.errors import UpdaterError
-from argocd_image_updater.registry.credentials.lifetimes import FAULT_LIFE_S, Lifetimes, Lived
+from argocd_image_updater.net.lifetimes import FAULT_LIFE_S, Lifetimes, Lived
 
 
 class Source:
@@ -27,6 +28,19 @@ class Source:
 
     async def get(self, key="k", **more):
         return await self.kept.get(key, self.fetch, **more)
+
+
+async def test_a_value_can_be_replaced_at_a_distance_from_its_end():
+    source = Source()
+
+    async def fetch():
+        return replace(await source.fetch(), spare_s=10.0)
+
+    assert await source.kept.get("k", fetch) == 1
+    source.now += 89
+    assert await source.kept.get("k", fetch) == 1
+    source.now += 1
+    assert await source.kept.get("k", fetch) == 2
 
 
 async def test_a_value_is_replaced_when_four_fifths_of_its_life_are_over():
@@ -82,7 +96,7 @@ async def test_a_value_without_any_life_is_used_once():
 
 
 async def test_the_number_of_values_is_bounded(monkeypatch):
-    monkeypatch.setattr("argocd_image_updater.registry.credentials.lifetimes.MAX_KEPT", 3)
+    monkeypatch.setattr("argocd_image_updater.net.lifetimes.MAX_KEPT", 3)
     source = Source()
     for key in "abcd":
         await source.get(key)

@@ -1,9 +1,10 @@
 """Values that live for a while: fetched once for all who ask, replaced before they end.
 
-Rules: 1. a value is replaced when 80 % of its life are over; 2. whoever asks while it is fetched
-gets the same one; 3. a fetch that failed is not repeated for some seconds, because hundreds of
-repositories ask for the same value; 4. a value that was refused elsewhere is dropped, unless
-another has taken its place or it was fetched only just: a fresh one would be refused as well.
+Rules: 1. a value is replaced when 80 % of its life are over, or at a distance from its end;
+2. whoever asks while it is fetched gets the same one; 3. a fetch that failed is not repeated for
+some seconds, because hundreds of repositories ask for the same value; 4. a value that was refused
+elsewhere is dropped, unless another has taken its place or it was fetched only just: a fresh one
+would be refused as well.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from argocd_image_updater.errors import UpdaterError
-from argocd_image_updater.registry.single_flight import SingleFlight
+from argocd_image_updater.net.single_flight import SingleFlight
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable
@@ -29,10 +30,20 @@ MAX_KEPT = 1_000  # at once: one for each registry and identity
 
 @dataclass(frozen=True, slots=True)
 class Lived(Generic[T]):
-    """A value and how long it lives from now on."""
+    """A value and how long it lives from now on.
+
+    spare_s: how long before its end it is replaced; None = when 80 % of its life are over.
+    """
 
     value: T = field(repr=False)
     life_s: float
+    spare_s: float | None = None
+
+    @property
+    def use_s(self) -> float:
+        """For how long the value is handed out."""
+        life_s = min(self.life_s, LONGEST_LIFE_S)
+        return life_s * USED_PART_OF_LIFE if self.spare_s is None else life_s - self.spare_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +105,7 @@ class Lifetimes(Generic[T]):
         except UpdaterError as error:
             result, life_s = error, FAULT_LIFE_S
         else:
-            result = lived.value
-            life_s = min(lived.life_s, LONGEST_LIFE_S) * USED_PART_OF_LIFE
+            result, life_s = lived.value, lived.use_s
         now_s = self._monotonic()
         if len(self._kept) >= MAX_KEPT:
             del self._kept[min(self._kept, key=lambda known: self._kept[known].until_s)]

@@ -5,7 +5,7 @@ import contextlib
 
 import pytest
 
-from argocd_image_updater.registry.single_flight import SingleFlight
+from argocd_image_updater.net.single_flight import SingleFlight
 
 
 class Work:
