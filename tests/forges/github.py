@@ -1,5 +1,6 @@
-"""The part of GitHub's REST API that pull requests need, as its documentation describes it."""
+"""The part of GitHub's API that pull requests and commits need, as its documentation says."""
 
+from forges.github_commits import CommitApi
 from forges.model import Refused
 
 
@@ -10,7 +11,7 @@ class GitHubDialect:
         self.model = model
         self.token = token
         self.repository = [owner, name]
-        self.node_ids = {}
+        self.commits = CommitApi(model.repository, owner=owner, name=name)
 
     def __call__(self, call):
         if call.headers.get("Authorization") != f"Bearer {self.token}":
@@ -53,6 +54,8 @@ class GitHubDialect:
                 item = self.model.get(int(number))
                 item.reviewers += call.body["reviewers"] + call.body["team_reviewers"]
                 return 201, self._shown(item), {}
+        if answer := self.commits.rest(call.method, parts, call.body):
+            return answer
         return 404, {"message": "Not Found"}, {}
 
     def _changed(self, item, body):
@@ -63,6 +66,8 @@ class GitHubDialect:
         return item
 
     def _graphql(self, call):
+        if "createCommitOnBranch" in call.body["query"]:
+            return self.commits.create_commit(call.body["variables"]["input"])
         number = int(call.body["variables"]["id"].removeprefix("PR_"))
         self.model.get(number).auto_merge = True
         return 200, {"data": {"enablePullRequestAutoMerge": {"clientMutationId": None}}}, {}

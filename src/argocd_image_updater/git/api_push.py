@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.core.reasons import Reason
+from argocd_image_updater.errors import UpdaterError
 from argocd_image_updater.git.batch import CommitStatus
-from argocd_image_updater.git.failures import GitError
+from argocd_image_updater.git.failures import DamagedMirrorError, GitError
 from argocd_image_updater.git.forges.clients import ForgeClients
 from argocd_image_updater.git.forges.github import GITHUB
 from argocd_image_updater.git.forges.github_commits import (
@@ -98,7 +99,11 @@ class ApiCommits:
         messages: Sequence[str],
         check_turn: Callable[[], None],
     ) -> Sent:
-        """Have the commits of a series made; what was made of it counts as pushed."""
+        """Have the commits of a series made; what was made of it counts as pushed.
+
+        Raises:
+            DamagedMirrorError: the mirror has to be built anew.
+        """
         making = _Making(access, start, series, start.commit)
         try:
             client = await self._clients.open(GITHUB, access.connection)
@@ -114,8 +119,10 @@ class ApiCommits:
                 answer = PushAnswer(PushVerdict.ACCEPTED)
         except BranchMovedError as moved:
             answer = PushAnswer(PushVerdict.MOVED, moved.why)
-        except GitError as error:
-            unknown = error.kind in _UNKNOWN
+        except DamagedMirrorError:
+            raise
+        except UpdaterError as error:  # also that this process may not go on
+            unknown = isinstance(error, GitError) and error.kind in _UNKNOWN
             answer = PushAnswer(PushVerdict.UNKNOWN if unknown else PushVerdict.REFUSED, error)
         return Sent(answer, making.series)
 

@@ -26,6 +26,7 @@ from argocd_image_updater.git.refs import short_branch
 from argocd_image_updater.git.remote import run_remote
 
 if TYPE_CHECKING:
+    from argocd_image_updater.errors import UpdaterError
     from argocd_image_updater.git.connection import Connection
     from argocd_image_updater.git.mirror import Mirror
     from argocd_image_updater.git.process import GitOutput, GitRunner
@@ -58,7 +59,7 @@ class PushAnswer:
     """Verdict of a push, and the error to show when it is the last one."""
 
     verdict: PushVerdict
-    error: GitError | None = None
+    error: UpdaterError | None = None
 
 
 async def push_commit(
