@@ -121,11 +121,11 @@ def judge(name, pair, served):
     cores = len(os.sched_getaffinity(0))
     busy = (own.cpu_s + server_s) / own.wall_s / cores
     bound_by_server = server_s > own.cpu_s
+    bound = name if bound_by_server else "the program"
     listed = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items() if count)
     print(
-        f"    {rate:,.0f} manifests and configs a second (wanted: {MIN_RATE:,.0f}), bound by "
-        f"{name if bound_by_server else 'the program'}; both keep {busy:.0%} of {cores} cores "
-        "busy\n"
+        f"    {rate:,.0f} manifests and configs a second (wanted: {MIN_RATE:,.0f}), "
+        f"bound by {bound}; both keep {busy:.0%} of {cores} cores busy\n"
         f"    a second of CPU time is enough for {own_rate:,.0f} in the program, and for "
         f"{DOCUMENTS / server_s:,.0f} in {name}\n"
         f"    {listed}",
