@@ -13,6 +13,8 @@ class GitLabDialect:
         self.token = token
         self.project = project
         self.people = people
+        self.statuses = ["preparing", "checking"]  # of the next answers about one request
+        self.refusals = 1  # of automatic merge, until there is a pipeline
 
     def __call__(self, call):
         if self.token not in {
@@ -23,8 +25,8 @@ class GitLabDialect:
             return 401, {"message": "401 Unauthorized"}, {}
         if call.parts == ["api", "v4", "users"]:
             name = call.query["username"]
-            known = [{"id": self.people.index(name) + 10, "username": name}]
-            return 200, known if name in self.people else [], {}
+            known = dict(zip(self.people, range(10, 99), strict=False))
+            return 200, [{"id": known[name], "username": name}] if name in known else [], {}
         if call.parts[:5] != ["api", "v4", "projects", self.project, "merge_requests"]:
             return 404, {"message": "404 Project Not Found"}, {}
         try:
@@ -42,11 +44,19 @@ class GitLabDialect:
                 return 200, [self._shown(item) for item in found], {}
             case ("POST",):
                 return 201, self._shown(self._created(call.body)), {}
+            case ("GET", number):
+                status = self.statuses.pop(0) if self.statuses else "mergeable"
+                shown = self._shown(self.model.get(int(number)))
+                return 200, {**shown, "detailed_merge_status": status}, {}
             case ("PUT", number):
                 return 200, self._shown(self._changed(self.model.get(int(number)), call.body)), {}
             case ("PUT", number, "merge"):
                 item = self.model.get(int(number))
                 assert call.body["sha"] == item.head_commit
+                assert not self.statuses, "it has not been looked at"
+                self.refusals -= 1
+                if self.refusals >= 0:
+                    return 405, {"message": "405 Method Not Allowed"}, {}
                 item.auto_merge = True
                 return 200, self._shown(item), {}
             case ("POST", number, "notes"):

@@ -1,7 +1,8 @@
 """Pull requests at Gitea and Forgejo, by their API v1.
 
-The list of requests cannot be filtered by branch: open ones are read to the end, of the others the
-newest by their last change.
+The list of requests cannot be filtered by their own branch: open ones are read to the end, of the
+others the newest by their last change. Whether a new request can be merged is found out beside the
+answer, so automatic merge waits for that.
 
 Source of the rules: the OpenAPI document that each server has at ``/swagger.v1.json``,
 docs/pull-requests.md.
@@ -16,7 +17,7 @@ from urllib.parse import quote
 from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.core.pull_requests import PullRequestFacts, RequestState
 from argocd_image_updater.git.failures import GitError
-from argocd_image_updater.git.forges.answers import reading, records
+from argocd_image_updater.git.forges.answers import reading, records, settled
 from argocd_image_updater.git.forges.interface import CLOSED_REQUESTS_READ, Proposed
 from argocd_image_updater.git.forges.opening import ForgeAddress, ForgeKind
 from argocd_image_updater.git.forges.places import address_of, path_parts
@@ -31,7 +32,9 @@ if TYPE_CHECKING:
 PAGE = 50  # what a server gives at most, unless it is configured otherwise
 OPEN_PAGES = 40
 CLOSED_PAGES = 4
+LABEL_PAGES = 10
 _DRAFT = "WIP: "
+_HIDDEN_REFS = "refs/"  # where a request's commits are once its branch is gone
 
 
 def place(connection: Connection) -> ForgeAddress:
@@ -50,6 +53,7 @@ class Gitea:
         parts = path_parts(connection, least=2, form="https://HOST/OWNER/REPOSITORY")
         owner, name = parts[-2:]
         self._full_name = f"{owner}/{name}".lower()
+        self._owner = quote(owner, safe="")
         self._root = f"/repos/{quote(owner, safe='')}/{quote(name, safe='')}"
 
     async def find(self, *, heads: Sequence[str], base: str) -> tuple[PullRequestFacts, ...]:
@@ -86,9 +90,7 @@ class Gitea:
         request = self._read(answer.content)
         warnings += await self._ask_reviewers(request, proposal.reviewers)
         if proposal.auto_merge:
-            path = f"{self._root}/pulls/{request.number}/merge"
-            merge = {"Do": "merge", "merge_when_checks_succeed": True}
-            warnings += await self._try("POST", path, merge, what="automatic merge")
+            warnings += await self._merge_automatically(request)
         return Proposed(request, tuple(warnings))
 
     async def update(self, request: PullRequestFacts, proposal: Proposal) -> Proposed:
@@ -124,15 +126,17 @@ class Gitea:
     ) -> list[PullRequestFacts]:
         """Return the requests of one state from these branches; open ones completely."""
         found: list[PullRequestFacts] = []
+        seen = 0
         for page in range(1, most + 1):
-            query = {"state": state, "sort": "recentupdate"}
+            query = {"state": state, "base_branch": base, "sort": "recentupdate"}
             query |= {"page": str(page), "limit": str(PAGE)}
             answer = await self._client.get(f"{self._root}/pulls", query)
             if answer.status != HTTPStatus.OK:
                 raise self._client.refused(answer, "the pull requests could not be listed")
             items = records(self._client, answer.content)
             found += self._ours(items, heads, base)
-            if not items:
+            seen += len(items)
+            if not items or answer.headers.get("X-Total-Count") == str(seen):
                 return found
         if state == "open":
             text = f"more than {most * PAGE} pull requests are open"
@@ -152,19 +156,55 @@ class Gitea:
         return found
 
     async def _label_ids(self, names: Sequence[str]) -> tuple[list[int], list[str]]:
-        """Return the numbers of labels, and a warning for each that the repository lacks."""
-        if not names:
-            return [], []
+        """Return the numbers of labels, and a warning for each that is not there.
+
+        They are of the repository, or of the organization that it belongs to.
+        """
+        numbers: dict[str, int] = {}
         try:
-            answer = await self._client.get(f"{self._root}/labels", {"limit": str(PAGE)})
-            known = records(self._client, answer.content)
-            with reading(self._client):
-                numbers = {str(item["name"]): int(item["id"]) for item in known}
+            for path in (f"{self._root}/labels", f"/orgs/{self._owner}/labels"):
+                if any(name not in numbers for name in names):
+                    numbers = {**await self._labels(path), **numbers}
         except GitError as error:
             return [], [f"labels were not set: {error}"]
         lacking = [name for name in names if name not in numbers]
-        warnings = [f"the repository has no label {name}: make it" for name in lacking]
+        warnings = [f"there is no label {name}: make it" for name in lacking]
         return [numbers[name] for name in names if name in numbers], warnings
+
+    async def _labels(self, path: str) -> dict[str, int]:
+        """Return labels by name; none of an owner who is a person."""
+        numbers: dict[str, int] = {}
+        for page in range(1, LABEL_PAGES + 1):
+            answer = await self._client.get(path, {"page": str(page), "limit": str(PAGE)})
+            if answer.status == HTTPStatus.NOT_FOUND:
+                break
+            if answer.status != HTTPStatus.OK:
+                raise self._client.refused(answer, "they could not be listed")
+            items = records(self._client, answer.content)
+            with reading(self._client):
+                numbers |= {str(item["name"]): int(item["id"]) for item in items}
+            if not items or answer.headers.get("X-Total-Count") == str(len(numbers)):
+                break
+        return numbers
+
+    async def _merge_automatically(self, request: PullRequestFacts) -> list[str]:
+        """Have the request merged when its checks pass, in the way that the repository prefers."""
+        if request.draft:
+            return ["automatic merge was not set: drafts are not merged"]
+        path = f"{self._root}/pulls/{request.number}"
+        what = "automatic merge"
+        try:
+            content = await settled(self._client, path, lambda item: bool(item["mergeable"]))
+            with reading(self._client):
+                style = content["base"]["repo"].get("default_merge_style") or "merge"
+        except GitError as error:
+            return [f"{what}: not set: {error}"]
+        body = {
+            "Do": style,
+            "merge_when_checks_succeed": True,
+            "head_commit_id": request.head_commit,
+        }
+        return await self._try("POST", f"{path}/merge", body, what=what)
 
     async def _ask_reviewers(
         self, request: PullRequestFacts, reviewers: Sequence[str]
@@ -193,10 +233,13 @@ class Gitea:
             ended = RequestState.MERGED if content.get("merged") else RequestState.CLOSED
             title = str(content["title"])
             is_draft = bool(content.get("draft")) or title.startswith(_DRAFT)
+            head = str(content["head"]["ref"])
+            if head.startswith(_HIDDEN_REFS):
+                head = str(content["head"]["label"])
             return PullRequestFacts(
                 number=int(content["number"]),
                 url=str(content["html_url"]),
-                head=str(content["head"]["ref"]),
+                head=head,
                 base=str(content["base"]["ref"]),
                 title=title.removeprefix(_DRAFT),
                 body=str(content["body"] or ""),

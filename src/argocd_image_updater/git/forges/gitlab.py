@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 
 from argocd_image_updater.core.pull_requests import PullRequestFacts, RequestState
 from argocd_image_updater.git.failures import GitError
-from argocd_image_updater.git.forges.answers import reading, records
+from argocd_image_updater.git.forges.answers import reading, records, settled
 from argocd_image_updater.git.forges.interface import CLOSED_REQUESTS_READ, Proposed
 from argocd_image_updater.git.forges.opening import ForgeAddress, ForgeKind
 from argocd_image_updater.git.forges.places import address_of, path_parts
@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 _BEARER_USERS = {"oauth2"}
 _JOB_USER = "gitlab-ci-token"
 _DRAFT = "Draft: "
+# While GitLab looks at a new request: asked then, it would merge without a pipeline, or refuse.
+_UNSETTLED = {"unchecked", "checking", "preparing", "approvals_syncing"}
+# Until its pipeline is there a request is refused with 405: six seconds in all.
+MERGE_ATTEMPTS = 4
+MERGE_PAUSE_S = 1.0
 _STATES = {
     "opened": RequestState.OPEN,
     "locked": RequestState.OPEN,  # while it is being merged
@@ -140,14 +145,19 @@ class GitLab:
 
         `auto_merge` is the name since GitLab 17.11; the other one is understood before.
         """
-        path = f"{self._root}/{request.number}/merge"
+        path = f"{self._root}/{request.number}"
         body = {
             "auto_merge": True,
             "merge_when_pipeline_succeeds": True,
             "sha": request.head_commit,
         }
         try:
-            answer = await self._client.send("PUT", path, body)
+            await settled(self._client, path, _is_settled)
+            for attempt in range(MERGE_ATTEMPTS):
+                await self._client.pause(attempt * MERGE_PAUSE_S)
+                answer = await self._client.send("PUT", f"{path}/merge", body)
+                if answer.status != HTTPStatus.METHOD_NOT_ALLOWED:
+                    break
         except GitError as error:
             return [f"automatic merge was not set: {error}"]
         if answer.status == HTTPStatus.OK:
@@ -181,6 +191,12 @@ class GitLab:
                 head_commit=str(content.get("sha") or ""),
                 draft=is_draft,
             )
+
+
+def _is_settled(content: Any) -> bool:
+    """Whether GitLab has looked at a request; versions before 15.6 know the shorter status."""
+    status = content.get("detailed_merge_status") or content.get("merge_status")
+    return status not in _UNSETTLED
 
 
 def _title(proposal: Proposal, *, is_draft: bool) -> str:

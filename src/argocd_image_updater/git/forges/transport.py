@@ -130,6 +130,10 @@ class ForgeClient:
             raise self.fault("that is another host", FailureKind.INTERNAL)
         return await self._once(method, url, body)
 
+    async def pause(self, pause_s: float) -> None:
+        """Give the forge time."""
+        await self._timing.sleep(pause_s)
+
     def fault(self, text: str, kind: FailureKind = FailureKind.REFUSED) -> GitError:
         """Return an error that names forge and repository."""
         reason = None if kind in _OWN_REASONS else self._reason
