@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from argocd_image_updater.processes.program import Ending
 
 POD_HOME = Path("/app/.gnupg")
-# The agent's sockets lie in its home; systems allow some hundred bytes for their paths.
-HOME_LIMIT_BYTES = 80
+# The agent's sockets lie in its home; the shortest limit of a system for a path is 103 bytes, of
+# which the longest name of a socket takes 20, and that of the home 15.
+FOLDER_LIMIT_BYTES = 60
 _GPG = ("gpg", "--batch", "--no-tty", "--pinentry-mode=error", "--status-fd=2")
 _STATUS = "[GNUPG:] "
 _IMPORTED = re.compile(r"^\[GNUPG:\] IMPORT_OK (\d+) ([0-9A-F]+)$", re.MULTILINE)
@@ -102,8 +103,10 @@ class OpenPgpSigner:
             if int(flags) & _SECRET_PART
         }
         if len(keys) != 1:
-            held = "no private key that gpg can read" if not keys else f"{len(keys)} private keys"
-            raise signing_fault(f"{self._key.file} holds {held}, and one is needed")
+            held = f"{len(keys)} private keys, and one is needed"
+            if not keys:
+                held = f"no private key that gpg can read: {_sentence(ending)}"
+            raise signing_fault(f"{self._key.file} holds {held}")
         return _Ready(home, keys.pop(), imported)
 
     async def _end(self) -> None:
@@ -147,7 +150,7 @@ def gnupg_home(variables: Mapping[str, str], *, pod_home: Path = POD_HOME) -> Pa
 
 def _new_home(folder: Path) -> Path:
     """Return a new home of mode 0700, elsewhere where its path would be too long for sockets."""
-    is_short = len(str(folder).encode()) <= HOME_LIMIT_BYTES
+    is_short = len(str(folder).encode()) <= FOLDER_LIMIT_BYTES
     try:
         return Path(tempfile.mkdtemp(prefix="gnupg-", dir=folder if is_short else None))
     except OSError as error:
