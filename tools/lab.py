@@ -73,6 +73,7 @@ PARTS = (
     Part("gpg", "gpg", "gnupg", "checks of the image", "brew install gnupg"),
     Part("openssl", "openssl", "openssl", "time stamps", "brew install openssl"),
     Part("tini", "tini", "tini", "init of the image", "brew install tini"),
+    Part("gcc", "gcc", "build-essential", "compiles Gitea's SQLite", "the C compiler"),
     Part("etcd", "etcd", "etcd-server", "store of the cluster", "brew install etcd"),
     Part("redis-server", "redis-server", "redis-server", "Argo CD's cache", "brew install redis"),
     Part("kube-apiserver", "kube-apiserver", "", "the Kubernetes API", _BUILT),
@@ -82,6 +83,7 @@ PARTS = (
     Part("kustomize", "kustomize", "", "renders for Argo CD", _BUILT),
     Part("helm", "helm", "", "renders for Argo CD", _BUILT),
     Part("referrers-registry", "referrers-registry", "", "lists referrers", _BUILT),
+    Part("gitea", "gitea", "", "a forge", _BUILT),
 )
 
 

