@@ -9,7 +9,7 @@ fail() { echo "check: $*" >&2; exit 1; }
 
 [ "$(id -u)" = "${APP_UID:-1000}" ] || fail "the user is $(id -u)"
 [ -w "$ROOT/app/state" ] || fail "/app/state cannot be written to"
-for program in git ssh gpg gpg-agent tini argocd-image-updater "$@"; do
+for program in git ssh ssh-keygen gpg gpg-agent gpgconf gpg-connect-agent tini argocd-image-updater "$@"; do
     command -v "$program" >/dev/null || fail "$program is missing"
 done
 [ -s /etc/ssl/certs/ca-certificates.crt ] || fail "there are no CA certificates"

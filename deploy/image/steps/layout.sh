@@ -21,9 +21,9 @@ add_line group "argocd:x:$APP_GID:"
 add_line passwd "argocd:x:$APP_UID:$APP_GID:argocd-image-updater:/app:/usr/sbin/nologin"
 
 mkdir -p "$ROOT/app/config/ssh" "$ROOT/app/config/tls" "$ROOT/app/.ssh" "$ROOT/app/ssh-keys" \
-    "$ROOT/app/state"
+    "$ROOT/app/gpg-keys" "$ROOT/app/state"
 chmod 0755 "$ROOT/app" "$ROOT/app/config" "$ROOT/app/config/ssh" "$ROOT/app/config/tls" \
-    "$ROOT/app/.ssh" "$ROOT/app/ssh-keys"
+    "$ROOT/app/.ssh" "$ROOT/app/ssh-keys" "$ROOT/app/gpg-keys"
 chown "$APP_UID:$APP_GID" "$ROOT/app/state"
 chmod 0700 "$ROOT/app/state"
 

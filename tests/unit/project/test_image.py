@@ -103,6 +103,7 @@ def test_the_user_and_the_folders_are_those_of_deployments(image):
         "app/config/tls",
         "app/.ssh",
         "app/ssh-keys",
+        "app/gpg-keys",
         "app/state",
     }
     state = (root / "app/state").stat()
