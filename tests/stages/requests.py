@@ -47,11 +47,14 @@ class RequestStage(Stage):
         super().__post_init__()
         self.push("1.0.0", "1.1.0")
         self.repository(files={**self.values("web"), "README": b"r\n"})
+        self.open_forge()
+        self.add(application("web", source(self.url(), "web")))
+        self.propose_by(self.block)
+
+    def open_forge(self):
         self.requests = RequestModel(self.bare())
         self.forge = ForgeServer(DIALECTS[self.kind](self), port=self.git.api_port)
         self.forge.__enter__()
-        self.add(application("web", source(self.url(), "web")))
-        self.propose_by(self.block)
 
     def close(self):
         self.forge.__exit__(None, None, None)
