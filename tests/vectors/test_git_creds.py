@@ -104,6 +104,9 @@ def binding_fields(case, fields, *, recorded):
 def understood_or_refused(case, outcome):
     """What is configured is used as what it is, or refused as not enough; never left out."""
     data = configured_data(case)
+    app_id, key = data.get("githubAppID"), data.get("githubAppPrivateKey")
+    if key and app_id not in (None, "0"):  # the installation can be found
+        return outcome == {"kind": "github-app", "app_id": int(app_id), "private_key": key}
     if data.get("bearerToken"):
         return outcome == {"kind": "bearer", "bearer_token": data["bearerToken"]}
     if data.get("gcpServiceAccountKey"):

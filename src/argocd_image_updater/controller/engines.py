@@ -14,6 +14,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol, Self
 
+from argocd_image_updater.controller.git_times import read_git_times
 from argocd_image_updater.controller.trust_root import TrustRoot
 from argocd_image_updater.controller.verification import Proofs, VerifiedRegistries
 from argocd_image_updater.git.api_push import ApiCommits
@@ -23,6 +24,8 @@ from argocd_image_updater.git.forges.opening import ForgeBook
 from argocd_image_updater.git.settings import GitSettings, GitStatistics
 from argocd_image_updater.git.signers import open_checked_signer
 from argocd_image_updater.git.tls import Trust
+from argocd_image_updater.git.tokens.exchange import TokenServices
+from argocd_image_updater.git.tokens.interface import Means
 from argocd_image_updater.net.proxies import read_proxies
 from argocd_image_updater.registry.cache_lookups import CacheLookup, unheard
 from argocd_image_updater.registry.credentials.chain import ChainSettings, open_chain
@@ -203,6 +206,8 @@ class Engines:
 
     def _git_engine(self) -> GitEngine:
         options = self._options
+        times = read_git_times(options.environment)
+        means = Means(read_proxies(options.environment), timeout_s=times.request_s)
         return GitEngine(
             GitSettings(
                 state_dir=options.state_dir,
@@ -210,12 +215,15 @@ class Engines:
                 user_email=options.git_email,
                 sign_off=options.git_sign_off,
                 allow_local=options.git_allow_local,
+                timeout_s=times.command_s,
+                kill_after_s=times.kill_after_s,
                 trust=options.trust,
                 variables=options.environment,
             ),
             secrets=self._secrets,
             random=random.random,
             controller_namespace=options.argocd_namespace,
+            exchange=TokenServices(means),
             signer=self._signer,
             api=self._api if options.git_commits_by_api else None,
             check_turn=self._check_turn,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.argocd_secrets import REPOSITORY_TYPES, SECRET_TYPE_LABEL
@@ -37,23 +37,35 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.facts import BranchKey
     from argocd_image_updater.git.process import GitRunner
     from argocd_image_updater.git.secrets import SecretSource
-    from argocd_image_updater.git.settings import GitSettings, GitStatistics, TokenExchange
+    from argocd_image_updater.git.settings import GitSettings, GitStatistics
+    from argocd_image_updater.git.tokens.interface import TokenExchange
     from argocd_image_updater.git.urls import RepositoryUrl
 
 _Identity = tuple[str, str, str, str]
 # A mirror that nobody has asked for in this time goes: another cold fetch costs less than its room.
 IDLE_MIRROR_S = 24 * 60 * 60
-_EXCHANGED = {CredentialKind.GITHUB_APP, CredentialKind.GOOGLE_CLOUD}
+# Kinds that Git itself knows how to use.
+_USABLE = {
+    CredentialKind.BASIC,
+    CredentialKind.BEARER,
+    CredentialKind.SSH,
+    CredentialKind.CLIENT_CERTIFICATE,
+    CredentialKind.NONE,
+}
 
 
 @dataclass(slots=True)
 class Access:
-    """One repository as one identity sees it in one cycle."""
+    """One repository as one identity sees it in one cycle.
+
+    configured: the same connection with the credential before it was exchanged.
+    """
 
     connection: Connection
     mirror: Mirror
     tips: RemoteTips | None = None
     failure: GitError | None = None
+    configured: Connection | None = None
     asking: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
@@ -158,6 +170,22 @@ class AccessBook:
             access.tips = await list_tips(self._runner, access.connection, access.mirror)
         except GitError as error:
             access.failure = error
+            if error.kind is FailureKind.DENIED and await self._renew(access):
+                await self._ask(access)
+
+    async def _renew(self, access: Access) -> bool:
+        """Exchange the credential anew when the token that the server refused is an old one."""
+        if access.configured is None or self._exchange is None:
+            return False
+        if not self._exchange.refused(access.connection.credential):
+            return False
+        try:
+            credential = await self._exchange.exchange(access.configured)
+        except GitError as error:
+            access.failure = error
+            return False
+        access.connection = replace(access.configured, credential=credential)
+        return True
 
     async def _connect(self, key: BranchKey) -> Access:
         url = parse_url(
@@ -165,23 +193,22 @@ class AccessBook:
             allow_local=self._settings.allow_local,
             allow_http=self._settings.allow_http,
         )
-        credential = await self._credential(key, url)
+        configured = Connection(url, await self._credential(key, url), self._settings.trust)
+        connection = await self._exchanged(configured)
         mirror = self._mirrors.get(url.identity)
         if mirror is None:
             mirror = open_mirror(self._settings.state_dir / "git", url.identity)
             self._mirrors[url.identity] = mirror
         self._used_s[url.identity] = self._monotonic()
-        connection = Connection(url, credential, self._settings.trust)
-        return self._shared.setdefault(connection, Access(connection, mirror))
+        return self._shared.setdefault(
+            connection, Access(connection, mirror, configured=configured)
+        )
 
     async def _credential(self, key: BranchKey, url: RepositoryUrl) -> GitCredential:
         if url.scheme == "file" or not key.credentials:
             return ANONYMOUS
         try:
-            credential = await find_credential(
-                key, self._secrets, controller_namespace=self._namespace
-            )
-            return await self._exchanged(credential, url)
+            return await find_credential(key, self._secrets, controller_namespace=self._namespace)
         except GitError:
             if url.password and key.credentials == "repocreds":
                 return ANONYMOUS  # the URL itself holds the credential
@@ -191,17 +218,18 @@ class AccessBook:
             kind = FailureKind.TRANSIENT if passes else FailureKind.CREDENTIALS
             raise GitError(kind, f"{url.shown}: its credentials cannot be read: {error}") from error
 
-    async def _exchanged(self, credential: GitCredential, url: RepositoryUrl) -> GitCredential:
-        """Turn a credential that Git cannot use itself into user and token."""
-        if credential.kind not in _EXCHANGED:
-            return credential
-        if self._exchange is None:
-            raise GitError(
-                FailureKind.CREDENTIALS,
-                f"{url.shown}: a credential of kind {credential.kind} in {credential.origin} "
-                "cannot be used here: set user and password or an SSH key",
-            )
-        return await self._exchange(credential, url.shown)
+    async def _exchanged(self, configured: Connection) -> Connection:
+        """Turn a credential that Git cannot use itself into one that it can."""
+        credential = configured.credential
+        if self._exchange is not None and self._exchange.serves(credential):
+            return replace(configured, credential=await self._exchange.exchange(configured))
+        if credential.kind in _USABLE:
+            return configured
+        raise GitError(
+            FailureKind.CREDENTIALS,
+            f"{configured.url.shown}: a credential of kind {credential.kind} in "
+            f"{credential.origin} cannot be used here: set user and password or an SSH key",
+        )
 
 
 async def find_credential(

@@ -43,8 +43,8 @@ if TYPE_CHECKING:
     from argocd_image_updater.git.api_push import ApiCommits
     from argocd_image_updater.git.connection import Connection
     from argocd_image_updater.git.secrets import SecretSource
-    from argocd_image_updater.git.settings import TokenExchange
     from argocd_image_updater.git.signing import Signer
+    from argocd_image_updater.git.tokens.interface import TokenExchange
 
 # Each has a git process or two; more of them would only wait for each other.
 REPOSITORIES_AT_ONCE = 32

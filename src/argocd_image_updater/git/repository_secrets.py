@@ -190,7 +190,7 @@ def _usable(
         return replace(common, kind=CredentialKind.SSH, ssh_private_key=fields["sshPrivateKey"])
     app_id = number_field(fields, "githubAppID", default=0)
     installation_id = number_field(fields, "githubAppInstallationID", default=0)
-    if fields.get("githubAppPrivateKey") and app_id and installation_id:
+    if fields.get("githubAppPrivateKey") and app_id:  # the installation can be found
         return replace(
             common,
             kind=CredentialKind.GITHUB_APP,

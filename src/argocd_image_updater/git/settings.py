@@ -1,20 +1,15 @@
-"""Settings, counters and seams of the Git engine."""
+"""Settings and counters of the Git engine."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from argocd_image_updater.git.credentials import GitCredential
 from argocd_image_updater.git.tls import Trust
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-# Turns a credential of a cloud or an App into user and token, for the repository (second argument).
-TokenExchange = Callable[[GitCredential, str], Awaitable[GitCredential]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,15 +46,21 @@ class Place:
         secret = app_secret if app else own_secret(self._server)
         return self._make_engine(
             api=self.api,
-            exchange=self.exchange,
+            exchange=self,
             secrets=[secret],
             ca_file=self._server.ca_file,
             **options,
         )
 
-    async def exchange(self, credential, _shown):
+    def serves(self, credential):
+        return credential.kind is CredentialKind.GITHUB_APP
+
+    def refused(self, _credential):
+        return False
+
+    async def exchange(self, connection):
         return replace(
-            credential,
+            connection.credential,
             kind=CredentialKind.BASIC,
             username=self._server.username,
             password=self._server.password,

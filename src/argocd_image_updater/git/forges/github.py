@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 PUBLIC_HOST = "github.com"
 PUBLIC_API = "https://api.github.com"
+# Enterprises whose data stay in one region: SUBDOMAIN.ghe.com with an API beside it.
+RESIDENCY_SUFFIX = ".ghe.com"
 _VERSION = "2022-11-28"
 _EXISTS = "A pull request already exists"
 _AUTO_MERGE = """\
@@ -37,18 +39,25 @@ mutation($id: ID!) { enablePullRequestAutoMerge(input: {pullRequestId: $id}) { c
 
 def place(connection: Connection) -> ForgeAddress:
     """Return the address of the API: public, or that of an enterprise server."""
-    credential = connection.credential
-    address = address_of(connection)
-    base = credential.enterprise_base_url
-    if not base:
-        is_public = urlsplit(address).hostname == PUBLIC_HOST
-        base = PUBLIC_API if is_public else f"{address}/api/v3"
     headers = {
-        "Authorization": f"Bearer {credential.password}",
+        "Authorization": f"Bearer {connection.credential.password}",
         "Accept": "application/vnd.github.v3+json",
         "X-GitHub-Api-Version": _VERSION,
     }
-    return ForgeAddress(base, headers)
+    return ForgeAddress(api_address(connection), headers)
+
+
+def api_address(connection: Connection) -> str:
+    """Return the address of the REST API, as the credential names it or the host tells it."""
+    if connection.credential.enterprise_base_url:
+        return connection.credential.enterprise_base_url
+    address = address_of(connection)
+    host = urlsplit(address).hostname or ""
+    if host == PUBLIC_HOST:
+        return PUBLIC_API
+    if host.endswith(RESIDENCY_SUFFIX):
+        return f"https://api.{host}"
+    return f"{address}/api/v3"
 
 
 class GitHub:
