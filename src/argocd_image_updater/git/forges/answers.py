@@ -24,7 +24,7 @@ def reading(client: ForgeClient) -> Iterator[None]:
     """Turn what goes wrong while an answer is taken apart into a GitError."""
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
         text = f"{_SHAPE} ({type(error).__name__}: {str(error)[:60]})"
         raise client.fault(text, FailureKind.UNUSABLE) from None
 
