@@ -14,6 +14,10 @@ SECRET_TYPE_LABEL = "argocd.argoproj.io/secret-type"  # noqa: S105 - a label, no
 REPOSITORY_TYPE = "repository"
 TEMPLATE_TYPE = "repo-creds"
 REPOSITORY_TYPES = frozenset({REPOSITORY_TYPE, TEMPLATE_TYPE})
+# Of Argo CD's hydrator, for pushes.
+WRITE_REPOSITORY_TYPE = "repository-write"
+WRITE_TEMPLATE_TYPE = "repo-write-creds"
+GIT_TYPES = REPOSITORY_TYPES | {WRITE_REPOSITORY_TYPE, WRITE_TEMPLATE_TYPE}
 
 SecretFields = dict[str, str]
 

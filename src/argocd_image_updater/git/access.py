@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from argocd_image_updater.core.argocd_secrets import REPOSITORY_TYPES, SECRET_TYPE_LABEL
+from argocd_image_updater.core.argocd_secrets import GIT_TYPES, SECRET_TYPE_LABEL
 from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.errors import RemoteError, UpdaterError
@@ -241,7 +241,7 @@ async def find_credential(
         known = await secrets.list_labelled(
             controller_namespace,
             label=SECRET_TYPE_LABEL,
-            values=REPOSITORY_TYPES,
+            values=GIT_TYPES,
         )
         return repository_credential(known, key.repository, project=key.project)
     secret = await secrets.read(reference)

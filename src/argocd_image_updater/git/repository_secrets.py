@@ -8,13 +8,15 @@ repository Secret that is bound to another project is never used. Pure.
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.argocd_secrets import (
     REPOSITORY_TYPE,
     SECRET_TYPE_LABEL,
     TEMPLATE_TYPE,
+    WRITE_REPOSITORY_TYPE,
+    WRITE_TEMPLATE_TYPE,
     SecretFields,
     is_boolean,
     is_true,
@@ -70,28 +72,64 @@ _BOOLEANS = (
 _NUMBERS = ("githubAppID", "githubAppInstallationID", "depth")
 
 
+@dataclass(frozen=True, slots=True)
+class _Kinds:
+    """The labels of Secrets for one purpose."""
+
+    repository: str
+    template: str
+
+
+_READ = _Kinds(REPOSITORY_TYPE, TEMPLATE_TYPE)
+_WRITE = _Kinds(WRITE_REPOSITORY_TYPE, WRITE_TEMPLATE_TYPE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the Secrets of one purpose say about a repository; no origin = nothing."""
+
+    fields: SecretFields = field(default_factory=dict, repr=False)
+    origin: str = ""
+    warnings: tuple[str, ...] = ()
+
+
 def repository_credential(
     secrets: Iterable[Secret], repository: str, *, project: str
 ) -> GitCredential:
-    """Return the credential that Argo CD's repository Secrets and templates give a repository."""
+    """Return the credential that Argo CD's repository Secrets and templates give a repository.
+
+    COMPAT: those for pushes are preferred, but only for a repository that Argo CD can read: alone
+    they make no repository known, see tests/vectors/data/git_creds.json.
+    """
     known = [(secret, text_fields(secret.data)) for secret in secrets]
     wanted = comparable_url(repository)
-    own, warnings = _own_fields(known, wanted, project=project)
-    fields, origin = (own[1], f"Secret {own[0].key}") if own else ({}, "")
-    _check_values(fields, origin)
-    if not _has_credentials(fields):
-        template = _longest_template(known, wanted)
-        if template is not None:
-            _check_values(template[1], f"Secret {template[0].key}")
-            fields = _merged(fields, template[1])
-            origin = f"Secret {template[0].key}"
-            warnings += _prefix_warning(template[1].get("url", ""), wanted)
-    if not _has_credentials(fields):
+    found = _find(known, wanted, project=project, kinds=_READ)
+    if found.origin:
+        pushing = _find(known, wanted, project=project, kinds=_WRITE)
+        found = pushing if _has_credentials(pushing.fields) else found
+    if not _has_credentials(found.fields):
         raise credential_fault(
             f"credentials for {mask_url(repository)!r} are not configured in Argo CD settings: "
             "add a repository Secret or a credential template"
         )
-    return _usable(fields, repository, origin=origin, warnings=warnings)
+    return _usable(found.fields, repository, origin=found.origin, warnings=found.warnings)
+
+
+def _find(
+    known: list[tuple[Secret, SecretFields]], wanted: str, *, project: str, kinds: _Kinds
+) -> _Found:
+    """Return the fields of a repository's Secret, completed by those of the template."""
+    own, warnings = _own_fields(known, wanted, project=project, kind=kinds.repository)
+    fields, origin = (own[1], f"Secret {own[0].key}") if own else ({}, "")
+    _check_values(fields, origin)
+    if not _has_credentials(fields):
+        template = _longest_template(known, wanted, kind=kinds.template)
+        if template is not None:
+            origin = f"Secret {template[0].key}"
+            _check_values(template[1], origin)
+            fields = _merged(fields, template[1])
+            warnings += _prefix_warning(template[1].get("url", ""), wanted)
+    return _Found(fields, origin, warnings)
 
 
 def comparable_url(url: str) -> str:
@@ -103,13 +141,13 @@ def comparable_url(url: str) -> str:
 
 
 def _own_fields(
-    known: list[tuple[Secret, SecretFields]], wanted: str, *, project: str
+    known: list[tuple[Secret, SecretFields]], wanted: str, *, project: str, kind: str
 ) -> tuple[tuple[Secret, SecretFields] | None, tuple[str, ...]]:
     """Return the repository Secret: that of the project before one of no project."""
     equal = [
         (secret, fields)
         for secret, fields in known
-        if secret.labels.get(SECRET_TYPE_LABEL) == REPOSITORY_TYPE
+        if secret.labels.get(SECRET_TYPE_LABEL) == kind
         and comparable_url(fields.get("url", "")) == wanted
     ]
     for stated in dict.fromkeys((project, "")):
@@ -124,13 +162,13 @@ def _own_fields(
 
 
 def _longest_template(
-    known: list[tuple[Secret, SecretFields]], wanted: str
+    known: list[tuple[Secret, SecretFields]], wanted: str, *, kind: str
 ) -> tuple[Secret, SecretFields] | None:
     """Return the template with the longest URL that begins the repository's URL."""
     fitting = [
         (secret, fields)
         for secret, fields in known
-        if secret.labels.get(SECRET_TYPE_LABEL) == TEMPLATE_TYPE
+        if secret.labels.get(SECRET_TYPE_LABEL) == kind
         and fields.get("url")
         and wanted.startswith(comparable_url(fields["url"]))
     ]

@@ -1,0 +1,69 @@
+"""Secrets of Argo CD for pushes, and kinds of credentials that are more than user and password."""
+
+import pytest
+
+from argocd_image_updater.core.application import ObjectKey
+from argocd_image_updater.core.snapshot import Secret
+from argocd_image_updater.git.credentials import CredentialKind
+from argocd_image_updater.git.failures import GitError
+from argocd_image_updater.git.repository_secrets import repository_credential
+
+URL = "https://git.example.com/acme/deploy.git"
+GROUP = "https://git.example.com/acme"
+READ, READ_GROUP = "repository", "repo-creds"
+WRITE, WRITE_GROUP = "repository-write", "repo-write-creds"
+
+
+def secret(kind, *, name="", url=URL, **fields):
+    data = {"url": url, **fields}
+    return Secret(
+        ObjectKey("argocd", name or kind),
+        {field: text.encode() for field, text in data.items()},
+        {"argocd.argoproj.io/secret-type": kind},
+    )
+
+
+def login(kind, user, **more):
+    return secret(kind, username=user, password="p", **more)
+
+
+def find(*secrets, project="default"):
+    return repository_credential(secrets, URL, project=project)
+
+
+@pytest.mark.parametrize("kind", [WRITE, WRITE_GROUP])
+@pytest.mark.parametrize("reading", [secret(READ), login(READ, "r"), login(READ_GROUP, "r")])
+def test_secrets_for_pushes_are_preferred(kind, reading):
+    found = find(reading, login(kind, "pusher"))
+    assert (found.username, found.origin) == ("pusher", f"Secret argocd/{kind}")
+
+
+def test_a_secret_for_pushes_is_completed_by_the_template_for_pushes_alone():
+    own = secret(WRITE, username="pusher")
+    template = login(WRITE_GROUP, "other", url=GROUP)
+    assert find(secret(READ), own, template).username == "pusher"
+    found = find(login(READ, "r"), secret(WRITE), template)
+    assert found.username == "other"
+    found = find(login(READ, "r"), secret(WRITE), login(READ_GROUP, "x", url=GROUP))
+    assert found.username == "r"
+
+
+def test_a_secret_for_pushes_without_credentials_changes_nothing():
+    assert find(login(READ, "r"), secret(WRITE)).username == "r"
+
+
+def test_secrets_for_pushes_alone_make_no_repository_known():
+    with pytest.raises(GitError, match="not configured in Argo CD"):
+        find(login(WRITE, "pusher"))
+
+
+def test_a_secret_for_pushes_of_another_project_is_not_used():
+    foreign = login(WRITE, "pusher", project="other")
+    assert find(login(READ, "r"), foreign).username == "r"
+    assert find(login(READ, "r"), foreign, project="other").username == "pusher"
+
+
+def test_an_app_without_installation_is_complete():
+    found = find(secret(READ, githubAppID="12", githubAppPrivateKey="PEM"))
+    assert found.kind is CredentialKind.GITHUB_APP
+    assert found.installation_id == 0
