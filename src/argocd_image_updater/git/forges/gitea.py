@@ -200,7 +200,7 @@ class Gitea:
         except GitError as error:
             return [f"{what}: not set: {error}"]
         body = {
-            "Do": style,
+            "Do": style,  # spelled so in every version; newer ones know `do` too
             "merge_when_checks_succeed": True,
             "head_commit_id": request.head_commit,
         }
