@@ -14,6 +14,7 @@ class GitLabDialect:
         self.project = project
         self.people = people
         self.statuses = ["preparing", "checking"]  # of the next answers about one request
+        self.forked = 0  # so many of the newest are from forks
         self.refusals = 1  # of automatic merge, until there is a pipeline
 
     def __call__(self, call):
@@ -41,7 +42,11 @@ class GitLabDialect:
                 found = self.model.select(
                     head=call.query["source_branch"], base=call.query["target_branch"]
                 )
-                return 200, [self._shown(item) for item in found], {}
+                shown = [self._shown(item) for item in found]
+                for item in shown[: self.forked]:
+                    item["source_project_id"] = 8
+                size, page = int(call.query["per_page"]), int(call.query["page"])
+                return 200, shown[(page - 1) * size : page * size], {}
             case ("POST",):
                 return 201, self._shown(self._created(call.body)), {}
             case ("GET", number):

@@ -1,5 +1,6 @@
 """GitLab and Gitea alone: where their APIs are, people, labels, drafts, forks."""
 
+import dataclasses
 import json
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from argocd_image_updater.core.pull_requests import RequestState
 from argocd_image_updater.git.connection import Connection
 from argocd_image_updater.git.credentials import CredentialKind, GitCredential
+from argocd_image_updater.git.failures import GitError
 from argocd_image_updater.git.forges import gitea, gitlab
 from argocd_image_updater.git.tls import Trust
 from argocd_image_updater.git.urls import parse_url
@@ -164,3 +166,22 @@ async def test_gitea_is_asked_for_all_pages_of_open_requests(make_desk, limit, t
     found = await forge.find(heads=[HEAD], base="main")
     assert [(item.number, item.state) for item in found] == [(first.number, RequestState.OPEN)]
     assert len(desk.server.calls) == questions
+
+
+async def test_requests_of_forks_at_gitlab_do_not_hide_ours(make_desk):
+    desk = make_desk("gitlab")
+    forge = await desk.open()
+    desk.commit()
+    ours = (await forge.create(desk.proposal())).request
+    await forge.close(ours, comment="no")
+    for _ in range(60):
+        item = desk.requests.create(head=HEAD, base="main", title="evil", body="")
+        item.state = "closed"
+    desk.server.dialect.forked = 60
+    found = await forge.find(heads=[HEAD], base="main")
+    assert [(item.number, item.state) for item in found] == [(1, RequestState.CLOSED)]
+    for _ in range(940):
+        desk.requests.requests.append(dataclasses.replace(item))
+    desk.server.dialect.forked = 1000
+    with pytest.raises(GitError, match="more than 1000 merge requests of forks"):
+        await forge.find(heads=[HEAD], base="main")

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
+from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.core.pull_requests import PullRequestFacts, RequestState
 from argocd_image_updater.git.failures import GitError
 from argocd_image_updater.git.forges.answers import reading, records, settled
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
 
     from argocd_image_updater.git.connection import Connection
     from argocd_image_updater.git.forges.interface import Proposal
-    from argocd_image_updater.git.forges.transport import ForgeAnswer, ForgeClient
+    from argocd_image_updater.git.forges.transport import ForgeClient
 
 # User names beside which the password is an OAuth or job token: those go into another header.
 _BEARER_USERS = {"oauth2"}
 _JOB_USER = "gitlab-ci-token"
 _DRAFT = "Draft: "
+PAGE = 50
+PAGES = 20
 # While GitLab looks at a new request: asked then, it would merge without a pipeline, or refuse.
 _UNSETTLED = {"unchecked", "checking", "preparing", "approvals_syncing"}
 # Until its pipeline is there a request is refused with 405: six seconds in all.
@@ -63,16 +66,23 @@ class GitLab:
 
     async def find(self, *, heads: Sequence[str], base: str) -> tuple[PullRequestFacts, ...]:
         """Return the requests from these branches, the newest first; see `Forge`."""
+        return tuple([item for head in heads for item in await self._requests_of(head, base)])
+
+    async def _requests_of(self, head: str, base: str) -> list[PullRequestFacts]:
+        """Return the requests of one branch; pages may be full of those of forks."""
         found: list[PullRequestFacts] = []
-        for head in heads:
-            query = {"source_branch": head, "target_branch": base, "state": "all"}
-            query |= {"order_by": "created_at", "sort": "desc"}
-            query["per_page"] = str(CLOSED_REQUESTS_READ)
-            answer = await self._client.get(self._root, query)
+        query = {"source_branch": head, "target_branch": base, "state": "all"}
+        query |= {"order_by": "created_at", "sort": "desc", "per_page": str(PAGE)}
+        for page in range(1, PAGES + 1):
+            answer = await self._client.get(self._root, {**query, "page": str(page)})
             if answer.status != HTTPStatus.OK:
                 raise self._client.refused(answer, "the merge requests could not be listed")
-            found += self._listed(answer, head)
-        return tuple(found)
+            items = records(self._client, answer.content)
+            found += self._ours(items, head)
+            if len(items) < PAGE or len(found) >= CLOSED_REQUESTS_READ:
+                return found[:CLOSED_REQUESTS_READ]
+        text = f"more than {PAGES * PAGE} merge requests of forks have the branch {head}"
+        raise self._client.fault(text, FailureKind.UNUSABLE)
 
     async def create(self, proposal: Proposal) -> Proposed:
         """Open a request, or return the one that is open already."""
@@ -164,10 +174,10 @@ class GitLab:
             return []
         return [str(self._client.refused(answer, "automatic merge was not set"))]
 
-    def _listed(self, answer: ForgeAnswer, head: str) -> list[PullRequestFacts]:
-        """Return the requests of a list whose branch is one of this project, and no fork's."""
+    def _ours(self, items: list[Any], head: str) -> list[PullRequestFacts]:
+        """Return the requests whose branch is one of this project, and no fork's."""
         found = []
-        for item in records(self._client, answer.content):
+        for item in items:
             request = self._read(item)
             with reading(self._client):
                 is_own = item.get("source_project_id") == item.get("target_project_id")
