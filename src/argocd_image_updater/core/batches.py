@@ -18,6 +18,7 @@ from argocd_image_updater.core.template_engine import TemplateFault
 from argocd_image_updater.core.templates import (
     branch_hash,
     commit_message,
+    default_commit_message,
     fallback_commit_message,
 )
 
@@ -117,7 +118,8 @@ def message_of(plans: Sequence[ApplicationPlan], *, template: str) -> str:
     """Return the commit message for plans that share a commit.
 
     A combined commit gets a headline with the number of Applications, then their own messages. A
-    template that fails while it runs gives the fallback message of that Application.
+    template that fails while it runs gives the fallback message of that Application, one that
+    gives only blanks the built-in one.
     """
     messages = [_message(plan, template) for plan in plans]
     if len(messages) == 1:
@@ -129,6 +131,7 @@ def message_of(plans: Sequence[ApplicationPlan], *, template: str) -> str:
 def _message(plan: ApplicationPlan, template: str) -> str:
     name = plan.intent.application.key.name
     try:
-        return commit_message(name, plan.changes, template=template)
+        message = commit_message(name, plan.changes, template=template)
     except TemplateFault:
         return fallback_commit_message(name)
+    return message if message.strip() else default_commit_message(name, plan.changes)

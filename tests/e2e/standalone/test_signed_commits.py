@@ -1,9 +1,12 @@
 """Signed commits by the whole program: others verify them, and no key is left anywhere."""
 
+import subprocess
+
 import pytest
 
 from servers.git_server import commit_files, write_hook
 from stages.signing import PASSPHRASE, SIGNER, GnuPG, SshKey, agents_of
+from stages.standalone import PROGRAM
 
 pytestmark = pytest.mark.lab(
     "docker-registry", "git", "git-http-backend", "nginx", "fcgiwrap", "gpg", "ssh"
@@ -108,3 +111,11 @@ def test_a_key_that_cannot_sign_ends_the_start(stage, gnupg, key, method, told):
     assert outcome.code == 1
     assert told in outcome.err
     assert len(stage.log()) == 1
+
+
+def test_a_replica_that_could_not_sign_does_not_start_in_a_cluster_either(stage):
+    words = [str(PROGRAM), "run", "--state-dir", str(stage.state)]
+    environ = stage.environ(GIT_COMMIT_SIGNING_KEY="/nowhere/key", GIT_COMMIT_SIGNING_METHOD="ssh")
+    done = subprocess.run(words, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "/nowhere/key cannot be read" in done.stderr
