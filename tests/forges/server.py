@@ -7,6 +7,7 @@ answered in its own words. It runs in threads, so the program under test can be 
 import contextlib
 import http.server
 import json
+import ssl
 import threading
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -14,7 +15,10 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 @dataclass
 class Call:
-    """One question: path parts are decoded, the query is the last value by name."""
+    """One question: path parts are decoded, the query is the last value by name.
+
+    pairs: the query with repeated names.
+    """
 
     method: str
     path: str
@@ -23,6 +27,7 @@ class Call:
     body: object
     headers: object
     raw_path: str
+    pairs: list
 
 
 @dataclass
@@ -37,9 +42,12 @@ class Fault:
 
 
 class ForgeServer:
-    """Serves a dialect on a port of the loopback, 0 = a free one. calls: the lines that came."""
+    """Serves a dialect on a port of the loopback, 0 = a free one. calls: the lines that came.
 
-    def __init__(self, dialect, *, port=0):
+    certificate: of trustme, to speak TLS.
+    """
+
+    def __init__(self, dialect, *, port=0, certificate=None):
         self.dialect = dialect
         self.calls = []
         self.faults = []
@@ -59,6 +67,12 @@ class ForgeServer:
 
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self._server.daemon_threads = True
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            certificate.configure_cert(context)
+            self._server.socket = context.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._lock = threading.Lock()
 
     @property
@@ -111,6 +125,7 @@ class ForgeServer:
             json.loads(raw) if raw else None,
             handler.headers,
             split.path,
+            parse_qsl(split.query, keep_blank_values=True),
         )
         status, content, headers = self.dialect(call)
         body = b"" if content is None else json.dumps(content).encode()

@@ -27,6 +27,8 @@ GIT_ENVIRONMENT = {
     "GIT_CONFIG_GLOBAL": os.devnull,
     "GIT_TERMINAL_PROMPT": "0",
 }
+# Names by which a proxy of the tests leads here: a service whose API is at a host of its own.
+NAMES = ("bitbucket.org", "api.bitbucket.org")
 PARTS = {"nginx": "nginx", "fcgiwrap": "fcgiwrap", "git": "git"}
 
 _NGINX = """\
@@ -64,7 +66,7 @@ http {{
     ssl_certificate_key {folder}/server.pem;
     location ~ ^/moved/(.*)$ {{ return 301 https://$http_host/$1$is_args$args; }}
     location ~ ^/down/ {{ return 503; }}
-    location ~ ^/(api|rest)/|/_apis/ {{ proxy_pass http://127.0.0.1:{api_port}; }}
+    location ~ ^/(api|rest|2[.]0)/|/_apis/ {{ proxy_pass http://127.0.0.1:{api_port}; }}
     location ~ ^/(?<path>.*)$ {{
       auth_basic "git";
       auth_basic_user_file {folder}/users;
@@ -180,7 +182,7 @@ class HttpsGitServer:
     def _write_certificate(self):
         authority = trustme.CA()
         authority.cert_pem.write_to_path(str(self.ca_file))
-        certificate = authority.issue_cert("localhost", "127.0.0.1")
+        certificate = authority.issue_cert("localhost", "127.0.0.1", *NAMES)
         pem = self.folder / "server.pem"
         certificate.private_key_and_cert_chain_pem.write_to_path(str(pem))
 

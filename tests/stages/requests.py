@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass, field
 
+from forges.azure_devops import AzureDevOpsDialect
+from forges.bitbucket import BitbucketDialect
+from forges.bitbucket_data_center import BitbucketDataCenterDialect
 from forges.gitea import GiteaDialect
 from forges.github import GitHubDialect
 from forges.gitlab import GitLabDialect
 from forges.model import RequestModel
 from forges.server import ForgeServer
+from registries.connect_proxy import ConnectProxy
 from servers.git_server import commit_files
 from stages.standalone import (
     Stage,
@@ -29,7 +33,20 @@ DIALECTS = {
     "gitea": lambda stage: GiteaDialect(
         stage.requests, token=stage.git.password, owner="acme", name=stage.repository_name
     ),
+    "bitbucket": lambda stage: BitbucketDialect(
+        stage.requests, token=stage.git.password, workspace="acme", name=stage.repository_name
+    ),
+    "bitbucketDataCenter": lambda stage: BitbucketDataCenterDialect(
+        stage.requests, token=stage.git.password, project="acme", slug=stage.repository_name
+    ),
+    "azureDevOps": lambda stage: AzureDevOpsDialect(
+        stage.requests, token=stage.git.password, organization="acme", name=stage.repository_name
+    ),
 }
+# Kind → the path of a repository where it is not OWNER/NAME.
+PATHS = {"bitbucketDataCenter": "scm/acme/{name}", "azureDevOps": "acme/project/_git/{name}"}
+# Kind → the hosts of a service that has one of its own for its API; a proxy leads to the test's.
+HOSTS = {"bitbucket": ("bitbucket.org", "api.bitbucket.org")}
 
 
 @dataclass
@@ -44,6 +61,9 @@ class RequestStage(Stage):
     config: dict = field(default_factory=dict)
 
     def __post_init__(self):
+        self.hosts = HOSTS.get(self.kind, ())
+        self.proxy = ConnectProxy(self.git.port)
+        self.proxy.__enter__()
         super().__post_init__()
         self.push("1.0.0", "1.1.0")
         self.repository(files={**self.values("web"), "README": b"r\n"})
@@ -58,10 +78,31 @@ class RequestStage(Stage):
 
     def close(self):
         self.forge.__exit__(None, None, None)
+        self.proxy.__exit__(None, None, None)
 
     @property
     def repository_name(self):
         return f"{self.name.partition('/')[2]}-deploy"
+
+    def git_path(self, name="deploy"):
+        repository = f"{self.name.partition('/')[2]}-{name}"
+        return PATHS.get(self.kind, "acme/{name}").format(name=repository)
+
+    def url(self, name="deploy"):
+        """Return the URL as this forge has it; Azure DevOps leaves the ending out."""
+        if self.hosts:
+            return f"https://{self.hosts[0]}/{self.git_path(name)}.git"
+        url = super().url(name)
+        return url.removesuffix(".git") if "/_git/" in url else url
+
+    def git_access(self):
+        """Return Secret and certificates; a service in the cloud is reached through the proxy."""
+        secret, certificates = super().git_access()
+        if self.hosts:
+            secret["stringData"] |= {"url": f"https://{self.hosts[0]}", "proxy": self.proxy.url}
+            authority = certificates["data"]["localhost"]
+            certificates["data"] |= dict.fromkeys(self.hosts, authority)
+        return secret, certificates
 
     def propose_by(self, block):
         """Write the resource with these fields of ``pullRequest``."""

@@ -118,13 +118,17 @@ class Stage:
 
     def repository(self, name="deploy", files=None, **options):
         """Make a repository of this stage; return its folder."""
-        return self.git.repository(f"{self.name}-{name}", files, **options)
+        return self.git.repository(self.git_path(name), files, **options)
+
+    def git_path(self, name="deploy"):
+        """Return the path of a repository at the Git server, without ``.git``."""
+        return f"{self.name}-{name}"
 
     def url(self, name="deploy"):
-        return f"https://localhost:{self.git_port}/{self.name}-{name}.git"
+        return f"https://localhost:{self.git_port}/{self.git_path(name)}.git"
 
     def bare(self, name="deploy"):
-        return self.git.root / f"{self.name}-{name}.git"
+        return self.git.root / f"{self.git_path(name)}.git"
 
     def file(self, path, *, repository="deploy", branch="main"):
         return file_at(self.bare(repository), path, branch).decode()

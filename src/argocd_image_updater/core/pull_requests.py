@@ -21,11 +21,15 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.decisions import Change
 
 BRANCH_PREFIX = "image-updater-"
+# Whatever hides it: forges keep comments in different forms, and editors put their own around them.
 _MARKER = re.compile(
-    r"<!-- argocd-image-updater changes=([0-9a-f]{64}) base=([0-9a-f]{40,64}) "
-    r"head=([0-9a-f]{40,64})( shared)? -->"
+    r"argocd-image-updater changes=([0-9a-f]{64}) base=([0-9a-f]{40,64}) "
+    r"head=([0-9a-f]{40,64})( shared)?"
 )
-SUPERSEDED = "<!-- argocd-image-updater superseded -->"
+_SHORTEST_COMMIT = 12  # digits; Bitbucket Cloud tells no more
+SUPERSEDED = "argocd-image-updater superseded"
+# What GitHub accepts, and others no less unless they say so.
+BODY_CHARACTERS = 65_536
 
 
 class RequestState(StrEnum):
@@ -41,7 +45,7 @@ class PullRequestFacts:
     """A pull or merge request as its forge tells it.
 
     number: the one people use. head, base: short names of branches. head_commit: empty where the
-    forge does not say.
+    forge does not say, and only its beginning at some.
     """
 
     number: int
@@ -65,6 +69,23 @@ class RequestText:
 
 
 @dataclass(frozen=True, slots=True)
+class TextForm:
+    """What a forge takes as the text of a request.
+
+    body_characters: in UTF-16, as most count. html: its Markdown knows HTML; elsewhere tags and
+    comments would be shown as they are written.
+    """
+
+    body_characters: int = BODY_CHARACTERS
+    html: bool = True
+
+
+def hidden(text: str, form: TextForm) -> str:
+    """Return a line that holds `text` and shows nothing: a comment, or a link that nobody uses."""
+    return f"<!-- {text} -->" if form.html else f"[//]: # ({text})"
+
+
+@dataclass(frozen=True, slots=True)
 class Marker:
     """What a request says of itself: hash of its changes, and the commits it was made of.
 
@@ -79,8 +100,7 @@ class Marker:
     def __str__(self) -> str:
         shared = " shared" if self.shared else ""
         return (
-            f"<!-- argocd-image-updater changes={self.changes} base={self.base} "
-            f"head={self.head}{shared} -->"
+            f"argocd-image-updater changes={self.changes} base={self.base} head={self.head}{shared}"
         )
 
 
@@ -163,8 +183,9 @@ def decide_request(
     if current is None:
         if declined := _declined(ours, changes):
             return Course(Action.HOLD, declined)
-        ended = {item.head_commit for item in ours if item.state is not RequestState.OPEN}
-        rebuild = branches.head in {"", pushed, *ended}
+        ended = [item.head_commit for item in ours if item.state is not RequestState.OPEN]
+        is_ended = any(_names(commit, branches.head) for commit in ended)
+        rebuild = is_ended or branches.head in {"", pushed}
         return Course(Action.PROPOSE, None, rebuild=rebuild, superseded=superseded)
     marker = read_marker(current.body)
     is_same = marker is not None and (marker.changes, marker.base, marker.head) == (
@@ -177,6 +198,11 @@ def decide_request(
     is_own = marker is not None and marker.head == branches.head and not marker.shared
     rebuild = is_own or branches.head in {"", pushed}
     return Course(Action.PROPOSE, current, rebuild=rebuild, superseded=superseded)
+
+
+def _names(told: str, commit: str) -> bool:
+    """Whether a forge tells this commit, be it by its beginning alone."""
+    return len(told) >= _SHORTEST_COMMIT and commit.startswith(told)
 
 
 def _declined(ours: Sequence[PullRequestFacts], changes: str) -> PullRequestFacts | None:

@@ -25,7 +25,7 @@ NEWEST_BY_CHOICES = ("created", "pushed")
 AGE_FROM_CHOICES = ("seen", "created")
 # Days first, then a duration; short enough that no sum is out of range.
 AGE_PATTERN = r"(0|([0-9]{1,4}d)?([0-9]{1,5}h)?([0-9]{1,7}m)?([0-9]{1,9}s)?)"
-PROVIDERS = ("github", "gitlab", "gitea")
+PROVIDERS = ("github", "gitlab", "gitea", "bitbucket", "bitbucketDataCenter", "azureDevOps")
 REQUEST_BRANCH_CHOICES = ("inPlace", "perVersion")
 TARGETS = ("helm", "kustomize", "plugin")
 

@@ -17,12 +17,10 @@ from typing import TYPE_CHECKING, Protocol
 from argocd_image_updater.core.batches import message_of
 from argocd_image_updater.core.facts import Failure
 from argocd_image_updater.core.pull_requests import (
-    SUPERSEDED,
     Action,
     Branches,
     Course,
     Marker,
-    RequestText,
     belongs_to,
     changes_hash,
     decide_request,
@@ -30,7 +28,7 @@ from argocd_image_updater.core.pull_requests import (
 )
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.report import CommitRecord
-from argocd_image_updater.core.request_text import Row, request_text
+from argocd_image_updater.core.request_text import Row, request_text, superseded_text
 from argocd_image_updater.errors import UpdaterError, internal_fault
 from argocd_image_updater.git.batch import CommitStatus
 from argocd_image_updater.git.failures import GitError
@@ -45,7 +43,7 @@ if TYPE_CHECKING:
 
     from argocd_image_updater.core.batches import BranchBatch
     from argocd_image_updater.core.facts import BranchKey
-    from argocd_image_updater.core.pull_requests import PullRequestFacts
+    from argocd_image_updater.core.pull_requests import PullRequestFacts, TextForm
     from argocd_image_updater.core.settings import PullRequest
     from argocd_image_updater.git.batch import PushResult
     from argocd_image_updater.git.engine import Tip
@@ -70,6 +68,8 @@ class OpensForges(Protocol):
     """Gives the forge of a repository; GitError where it has none that can be used."""
 
     async def open(self, key: BranchKey, provider: str) -> Forge: ...
+
+    def text_form(self, provider: str) -> TextForm: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +186,13 @@ class RequestWriter:
             return report  # nothing differs from the base, or nothing could be written
         self.check_turn()
         before = course.request
-        proposal = _proposal(pushing, outcome, shared=not course.rebuild)
+        assert batch.request is not None, "only batches with a request come here"
+        form = self.forges.text_form(batch.request.provider)
+        proposal = _proposal(pushing, outcome, shared=not course.rebuild, form=form)
         proposed = await _tell(forge, before, proposal)
         self.pushed.pop((batch.base.repository, batch.push_branch), None)
-        warnings = (*proposed.warnings, *await _supersede(forge, course, by=proposed.request))
+        ended = await _supersede(forge, course, by=proposed.request, form=form)
+        warnings = (*proposed.warnings, *ended)
         marker = read_marker(before.body) if before else None
         is_new = marker is None or marker.changes != pushing.changes
         return replace(
@@ -258,7 +261,7 @@ def _not_written(batch: BranchBatch, course: Course) -> WriteReport:
     return _all(batch, WriteStatus.HELD, shown, reason=Reason.PULL_REQUEST_DECLINED, text=text)
 
 
-def _proposal(pushing: _Pushing, outcome: PushResult, *, shared: bool) -> Proposal:
+def _proposal(pushing: _Pushing, outcome: PushResult, *, shared: bool, form: TextForm) -> Proposal:
     batch = pushing.batch
     settings: PullRequest | None = batch.request
     assert settings is not None, "only batches with a request come here"
@@ -272,6 +275,7 @@ def _proposal(pushing: _Pushing, outcome: PushResult, *, shared: bool) -> Propos
         default_title=f"chore: update images for {batch.plans[0].intent.application.key}",
         diff=total_diff(outcome),
         marker=marker,
+        form=form,
     )
     return Proposal(
         head=batch.push_branch,
@@ -305,13 +309,14 @@ async def _tell(forge: Forge, before: PullRequestFacts | None, proposal: Proposa
     return await forge.update(before, proposal)
 
 
-async def _supersede(forge: Forge, course: Course, *, by: PullRequestFacts) -> tuple[str, ...]:
+async def _supersede(
+    forge: Forge, course: Course, *, by: PullRequestFacts, form: TextForm
+) -> tuple[str, ...]:
     """Close the requests that another one replaces; what cannot be closed is a warning."""
     warnings: list[str] = []
     for old in course.superseded:
-        text = RequestText(old.title, f"{old.body}\n{SUPERSEDED}\n")
         try:
-            await forge.update(old, Proposal(old.head, old.base, text))
+            await forge.update(old, Proposal(old.head, old.base, superseded_text(old, form)))
             await forge.close(old, comment=f"Superseded by {by.url}")
         except GitError as error:
             warnings.append(f"{_shown(old)} is superseded and could not be closed: {error}")
@@ -327,7 +332,9 @@ def _ended(
     shown = _shown(request)
     found = (*result.warnings, *warnings)
     if is_new:
-        return replace(result, status=WriteStatus.WRITTEN, where=shown, message="", warnings=found)
+        return replace(
+            result, status=WriteStatus.WRITTEN, where=shown, files={}, message="", warnings=found
+        )
     return replace(
         result,
         status=WriteStatus.HELD,
@@ -339,7 +346,9 @@ def _ended(
 
 
 def _placed(result: WriteResult, where: str) -> WriteResult:
-    return replace(result, where=where) if result.status is WriteStatus.WOULD_WRITE else result
+    if result.status is not WriteStatus.WOULD_WRITE:
+        return result
+    return replace(result, where=where, files={})
 
 
 def _all(

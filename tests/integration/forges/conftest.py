@@ -1,8 +1,10 @@
 """A forge of the tests, asked by the client itself: no repository is cloned."""
 
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 
 import pytest
+import trustme
 
 from argocd_image_updater.core.pull_requests import RequestText
 from argocd_image_updater.git.connection import Connection
@@ -15,8 +17,9 @@ from argocd_image_updater.git.urls import parse_url
 from argocd_image_updater.net.timing import Timing
 from forges.model import RequestModel
 from forges.server import ForgeServer
+from registries.connect_proxy import ConnectProxy
 from servers.git_server import bare_repository, commit_files
-from stages.requests import DIALECTS
+from stages.requests import DIALECTS, HOSTS, PATHS
 
 TOKEN = "f0rge-t0ken-4711"
 HEAD = "image-updater-deadbeef"
@@ -72,21 +75,35 @@ class _Password:
 async def make_desk(tmp_path):
     """Return a maker of desks by the name of a forge."""
     opened = []
+    parts = ExitStack()
+    authority = trustme.CA()
 
-    def make(kind, *, url="http://127.0.0.1:{port}/acme/deploy.git", credential=None):
+    def make(kind, *, url="", credential=None):
         model = RequestModel(bare_repository(tmp_path / f"{len(opened)}.git", {"f": b"old"}))
-        server = ForgeServer(DIALECTS[kind](_Stage(model, _Password())))
-        server.__enter__()
+        dialect = DIALECTS[kind](_Stage(model, _Password()))
+        hosts = HOSTS.get(kind, ())
+        server = parts.enter_context(
+            ForgeServer(dialect, certificate=authority.issue_cert(*hosts) if hosts else None)
+        )
         waits = []
 
         async def sleep(seconds):
             waits.append(seconds)
 
-        connection = Connection(
-            parse_url(url.format(port=server.port), allow_http=True),
-            credential or GitCredential(CredentialKind.BASIC, "bot", TOKEN),
-            Trust(),
-        )
+        credential = credential or GitCredential(CredentialKind.BASIC, "bot", TOKEN)
+        trust = Trust()
+        address = f"http://127.0.0.1:{server.port}"
+        if hosts:
+            proxy = parts.enter_context(ConnectProxy(server.port))
+            credential = replace(credential, proxy=proxy.url)
+            trust = Trust(tls_folder=tmp_path)
+            address = f"https://{hosts[0]}"
+            for host in hosts:
+                authority.cert_pem.write_to_path(str(tmp_path / host))
+        path = PATHS.get(kind, "acme/{name}").format(name="deploy")
+        ending = "" if "/_git/" in path else ".git"
+        url = url.format(port=server.port) or f"{address}/{path}{ending}"
+        connection = Connection(parse_url(url, allow_http=True), credential, trust)
         timing = Timing(sleep=sleep, random=lambda: 0.5)
         book = ForgeBook(OneConnection(connection), FORGES, timing=timing)
         desk = Desk(kind, model, server, book, waits)
@@ -96,4 +113,4 @@ async def make_desk(tmp_path):
     yield make
     for desk in opened:
         await desk.book.close()
-        desk.server.__exit__(None, None, None)
+    parts.close()

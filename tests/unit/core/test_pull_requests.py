@@ -12,9 +12,11 @@ from argocd_image_updater.core.pull_requests import (
     Marker,
     PullRequestFacts,
     RequestState,
+    TextForm,
     changes_hash,
     decide_request,
     head_branch,
+    hidden,
     read_marker,
 )
 from argocd_image_updater.core.reference import ImageTag
@@ -154,3 +156,22 @@ def test_the_hash_of_changes_is_about_new_values_in_any_order():
     one, two = change("web", "1", "2"), change("api", "1", "5")
     assert changes_hash([one, two]) == changes_hash([two, one, change("web", "1.5", "2")])
     assert changes_hash([one]) != changes_hash([change("web", "1", "3")])
+
+
+@pytest.mark.parametrize("form", [TextForm(), TextForm(html=False)])
+def test_a_marker_is_read_from_each_form_that_hides_it(form):
+    shared = replace(MARKER, shared=True)
+    for marker in (MARKER, shared):
+        assert read_marker(f"text\n\n{hidden(str(marker), form)}\n") == marker
+
+
+def test_a_marker_survives_an_editor_that_escapes_the_line():
+    assert read_marker(f"\\[//\\]: # \\({MARKER}\\)") == MARKER
+
+
+@pytest.mark.parametrize(
+    ("told", "rebuild"), [(PUSHED, True), (PUSHED[:12], True), (PUSHED[:11], False), ("", False)]
+)
+def test_a_branch_that_was_merged_is_made_anew_also_where_the_forge_shortens_commits(told, rebuild):
+    course = decided(request(RequestState.MERGED, head_commit=told))
+    assert (course.action, course.rebuild) == (Action.PROPOSE, rebuild)

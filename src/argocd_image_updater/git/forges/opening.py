@@ -8,10 +8,12 @@ Source of the rules: docs/pull-requests.md.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from argocd_image_updater.core.facts import FailureKind
+from argocd_image_updater.core.pull_requests import TextForm
+from argocd_image_updater.git.credentials import CredentialKind
 from argocd_image_updater.git.failures import GitError
 from argocd_image_updater.git.forges.clients import ForgeClients
 from argocd_image_updater.net.proxies import DIRECT, ProxyRules
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from argocd_image_updater.core.facts import BranchKey
     from argocd_image_updater.git.connection import Connection
+    from argocd_image_updater.git.credentials import GitCredential
     from argocd_image_updater.git.forges.interface import Forge
     from argocd_image_updater.git.forges.transport import ForgeClient
 
@@ -44,12 +47,20 @@ class ForgeAddress:
 class ForgeKind:
     """One product: how its API is addressed for a repository, and who speaks it.
 
-    place: raises GitError where the URL is none of this product.
+    place: raises GitError where the URL is none of this product. takes_bearer: a bearer token
+    serves for the API as it does for Git.
     """
 
     name: str
     place: Callable[[Connection], ForgeAddress]
     make: Callable[[ForgeClient, Connection], Forge]
+    text: TextForm = field(default_factory=TextForm)
+    takes_bearer: bool = False
+
+    def can_use(self, credential: GitCredential) -> bool:
+        """Whether the API takes a credential."""
+        is_bearer = credential.kind is CredentialKind.BEARER
+        return credential.can_call_forge or (self.takes_bearer and is_bearer)
 
 
 class ForgeBook:
@@ -73,7 +84,7 @@ class ForgeBook:
         kind = self._kinds.get(provider)
         if kind is None:
             raise GitError(FailureKind.CONFIG, f"pull requests at {provider!r} are not known here")
-        if not connection.credential.can_call_forge:
+        if not kind.can_use(connection.credential):
             raise GitError(
                 FailureKind.CREDENTIALS,
                 f"{connection.url.shown}: pull requests need an https:// URL with a token as "
@@ -81,6 +92,11 @@ class ForgeBook:
             )
         client = await self._clients.open(kind, connection)
         return kind.make(client, connection)
+
+    def text_form(self, provider: str) -> TextForm:
+        """Return what a forge of this kind takes as the text of a request."""
+        kind = self._kinds.get(provider)
+        return kind.text if kind else TextForm()
 
     def begin_cycle(self) -> None:
         """Give up clients of credentials that the cycle before did not use any more."""

@@ -115,7 +115,7 @@ class ForgeClient:
             following = answer.next_page
             if not following:
                 return
-            answer = await self.get(self._below_base(following))
+            answer = await self.get(self.below_base(following))
         raise self.fault(f"more than {PAGE_LIMIT} pages of pull requests", FailureKind.UNUSABLE)
 
     async def send(
@@ -277,7 +277,7 @@ class ForgeClient:
             return own
         return self._proxies.proxy_for(parts.scheme, parts.hostname or "", parts.port) or None
 
-    def _below_base(self, url: str) -> str:
+    def below_base(self, url: str) -> str:
         """Return the path of a further page, which must be where the first one was."""
         if not url.startswith(f"{self._base_url}/"):
             raise self.fault("the next page is at another address", FailureKind.UNUSABLE)
