@@ -25,6 +25,7 @@ from argocd_image_updater.git.credentials import (
     secret_reference,
 )
 from argocd_image_updater.git.failures import GitError
+from argocd_image_updater.git.guard import HostGuard
 from argocd_image_updater.git.mirror import Mirror, open_mirror
 from argocd_image_updater.git.refs import HEADS, revision_fault, short_branch
 from argocd_image_updater.git.remote import RemoteTips, list_tips
@@ -106,6 +107,7 @@ class AccessBook:
         self._namespace = controller_namespace
         self._statistics = statistics
         self._exchange = exchange
+        self._guard = HostGuard(settings.variables)
         self._mirrors: dict[str, Mirror] = {}
         self._used_s: dict[str, float] = {}
         self._accesses: dict[_Identity, asyncio.Task[Access]] = {}
@@ -115,6 +117,7 @@ class AccessBook:
         """Forget tips and credentials; mirrors stay, but for those that nobody uses any more."""
         for task in self._accesses.values():
             task.cancel()  # left by a cycle that was cut off; where it has ended, nothing
+        self._guard.begin_cycle()
         self._accesses = {}
         self._shared = {}
         idle_since_s = self._monotonic() - IDLE_MIRROR_S
@@ -193,7 +196,8 @@ class AccessBook:
             allow_local=self._settings.allow_local,
             allow_http=self._settings.allow_http,
         )
-        configured = Connection(url, await self._credential(key, url), self._settings.trust)
+        credential = await self._credential(key, url)
+        configured = await self._guard.guarded(Connection(url, credential, self._settings.trust))
         connection = await self._exchanged(configured)
         mirror = self._mirrors.get(url.identity)
         if mirror is None:

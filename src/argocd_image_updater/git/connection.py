@@ -14,7 +14,7 @@ import contextlib
 import shlex
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,11 +50,15 @@ esac
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """A repository, the credential for it and whom to trust."""
+    """A repository, the credential for it and whom to trust.
+
+    pin: where the name of the host, or of its proxy, leads, as curl reads it; empty = git looks.
+    """
 
     url: RepositoryUrl
     credential: GitCredential
     trust: Trust
+    pin: str = field(default="", compare=False)
 
     @property
     def can_ask(self) -> bool:
@@ -103,9 +107,11 @@ class Connection:
             variables["GIT_SSL_NO_VERIFY"] = "true"
         elif authority := authority_file(self.trust, self.url.host):
             variables["GIT_SSL_CAINFO"] = str(authority)
+        if self.pin:
+            configuration["http.curloptResolve"] = self.pin
         if self.credential.proxy:
             configuration["http.proxy"] = self.credential.proxy
-            variables["no_proxy"] = self.credential.no_proxy
+            variables["no_proxy"] = variables["NO_PROXY"] = self.credential.no_proxy
 
     def _user_and_password(self) -> tuple[str, str] | None:
         if self.credential.kind is CredentialKind.BASIC:

@@ -37,7 +37,7 @@ class ProxyRules:
         if is_loopback(host):
             return ""
         port = port or _DEFAULT_PORTS.get(scheme, 0)
-        return "" if any(_covers(entry, host, port) for entry in self.exceptions) else proxy
+        return "" if is_excepted(self.exceptions, host, port) else proxy
 
 
 DIRECT = ProxyRules()
@@ -49,12 +49,23 @@ def read_proxies(environment: Mapping[str, str]) -> ProxyRules:
     def value(name: str) -> str:
         return (environment.get(name) or environment.get(name.lower()) or "").strip()
 
-    entries = (entry.strip().lower() for entry in value("NO_PROXY").split(","))
     return ProxyRules(
         http=_with_scheme(value("HTTP_PROXY")),
         https=_with_scheme(value("HTTPS_PROXY")),
-        exceptions=tuple(entry for entry in entries if entry),
+        exceptions=parse_exceptions(value("NO_PROXY")),
     )
+
+
+def parse_exceptions(text: str) -> tuple[str, ...]:
+    """Return the entries of a list as the variable ``NO_PROXY`` has it."""
+    entries = (entry.strip().lower() for entry in text.split(","))
+    return tuple(entry for entry in entries if entry)
+
+
+def is_excepted(exceptions: tuple[str, ...], host: str, port: int) -> bool:
+    """Return whether an entry says that a host is asked directly."""
+    host = host.lower().rstrip(".")
+    return any(_covers(entry, host, port) for entry in exceptions)
 
 
 def is_loopback(host: str) -> bool:

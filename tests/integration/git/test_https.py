@@ -10,8 +10,13 @@ from argocd_image_updater.core.application import ObjectKey
 from argocd_image_updater.core.facts import BranchKey, Failure, FailureKind, FileFact, PathKind
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.snapshot import Secret
+from argocd_image_updater.git.connection import Connection
+from argocd_image_updater.git.credentials import CredentialKind, GitCredential
 from argocd_image_updater.git.engine import Tip
+from argocd_image_updater.git.guard import HostGuard
+from argocd_image_updater.git.process import GitRunner
 from argocd_image_updater.git.tls import Trust
+from argocd_image_updater.git.urls import parse_url
 from integration.git.scenes import (
     batch,
     errors,
@@ -129,7 +134,7 @@ async def test_a_large_target_costs_one_request_more_and_only_that(
     facts = await engine.read(key, ["a", "b", "small"])
     assert [facts[name].content for name in ("a", "b", "small")] == [large[0], large[1], b"s"]
     assert server.request_counts()["fetch"] == 2
-    assert engine.statistics.received_bytes < 100_000
+    assert 200_000 < engine.statistics.received_bytes < 210_000
     result = await engine.push(batch(key, written("a", b"now small"), written("new", b"n")))
     assert statuses(result) == ["pushed", "pushed"], errors(result)
     assert server.request_counts()["fetch"] == 2
@@ -368,3 +373,31 @@ async def test_a_certificate_that_is_mounted_later_is_used_from_the_next_cycle_o
     (tmp_path / "tls" / "localhost").write_bytes(server.ca_file.read_bytes())
     engine.begin_cycle()
     assert isinstance(await engine.tip(key), Tip)
+
+
+async def test_git_goes_where_the_name_was_found_to_lead(server, repository_name, make_engine):
+    """The second look-up of a name, git's own, would find nothing here."""
+    server.repository(repository_name, {"values.yaml": VALUES})
+    url = parse_url(server.url(repository_name).replace("localhost", "git.invalid"))
+    credential = GitCredential(
+        CredentialKind.BASIC, username=server.username, password=server.password, insecure=True
+    )
+
+    async def resolve(_host, _port):
+        return ("127.0.0.1",)
+
+    guard = HostGuard({}, resolve=resolve)
+    connection = await guard.guarded(Connection(url, credential, Trust()))
+    runner = GitRunner(server.folder, os.environ)
+    with connection.surroundings(server.folder) as around:
+        output = await runner.run(["ls-remote", url.text], around)
+    assert output.ok, output.stderr
+    assert b"refs/heads/main" in output.stdout
+
+
+@pytest.mark.parametrize("host", ["169.254.169.254", "metadata.google.internal", "0xa9fea9fe"])
+async def test_a_metadata_service_is_no_repository(make_engine, server, host):
+    engine = make_engine(secrets=[own_secret(server)])
+    answer = await engine.tip(own_key(f"https://{host}/latest/meta-data.git"))
+    assert answer.kind is FailureKind.CONFIG
+    assert f"{host} is an address that is never asked" in answer.message

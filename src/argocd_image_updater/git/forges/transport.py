@@ -23,6 +23,7 @@ from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.errors import shorten
 from argocd_image_updater.git.failures import GitError
 from argocd_image_updater.git.forges.tls import forge_tls
+from argocd_image_updater.git.proxying import proxy_of
 from argocd_image_updater.net.addresses import is_forbidden_host
 from argocd_image_updater.net.faults import connection_fault
 from argocd_image_updater.net.proxies import DIRECT, ProxyRules
@@ -43,6 +44,7 @@ ANSWER_LIMIT_BYTES = 16 << 20
 ATTEMPTS = 3
 LONGEST_WAIT_S = 20.0
 PAGE_LIMIT = 20
+_DEFAULT_PORTS = {"http": 80, "https": 443}
 _WAITS = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
 _FAILING = {HTTPStatus.INTERNAL_SERVER_ERROR, HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
 _SENTENCE_FIELDS = ("message", "error_description", "error", "detail", "title")
@@ -272,10 +274,13 @@ class ForgeClient:
 
     def _proxy(self, url: str) -> str | None:
         parts = urlsplit(url)
-        own = self._connection.credential.proxy
-        if own:
-            return own
-        return self._proxies.proxy_for(parts.scheme, parts.hostname or "", parts.port) or None
+        host, credential = parts.hostname or "", self._connection.credential
+        if not credential.proxy:
+            return self._proxies.proxy_for(parts.scheme, host, parts.port) or None
+        proxy = proxy_of(credential, host, parts.port or _DEFAULT_PORTS[parts.scheme])
+        if proxy and not proxy.startswith(("http://", "https://")):
+            raise self.fault("its API is asked through an http:// proxy only", FailureKind.CONFIG)
+        return proxy or None
 
     def below_base(self, url: str) -> str:
         """Return the path of a further page, which must be where the first one was."""
