@@ -33,6 +33,8 @@ POD_HOME = Path("/app/.gnupg")
 # The agent's sockets lie in its home; the shortest limit of a system for a path is 103 bytes, of
 # which the longest name of a socket takes 20, and that of the home 15.
 FOLDER_LIMIT_BYTES = 60
+REMOVALS = 20
+REMOVAL_PAUSE_S = 0.05
 _GPG = ("gpg", "--batch", "--no-tty", "--pinentry-mode=error", "--status-fd=2")
 _STATUS = "[GNUPG:] "
 _IMPORTED = re.compile(r"^\[GNUPG:\] IMPORT_OK (\d+) ([0-9A-F]+)$", re.MULTILINE)
@@ -73,8 +75,7 @@ class OpenPgpSigner:
 
     async def close(self) -> None:
         """End the agent and remove what was imported."""
-        with contextlib.suppress(GitError):  # without gpgconf the agent ends with its home
-            await self._end()
+        await self._end()
         await asyncio.to_thread(shutil.rmtree, self._programs.folder, ignore_errors=True)
 
     async def _prepared(self) -> _Ready:
@@ -115,11 +116,12 @@ class OpenPgpSigner:
             return
         if ready.starts_agent:
             variables = {"GNUPGHOME": str(ready.home)}
-            await self._programs.run(
-                "gpgconf", "--kill", "gpg-agent", text=b"", variables=variables
-            )
+            with contextlib.suppress(GitError):  # without gpgconf it ends when its home is gone
+                await self._programs.run(
+                    "gpgconf", "--kill", "gpg-agent", text=b"", variables=variables
+                )
         if ready.imported:
-            await asyncio.to_thread(shutil.rmtree, ready.home, ignore_errors=True)
+            await _remove(ready.home)
 
     async def _has_agent(self, home: Path) -> bool:
         ending = await self._programs.run(
@@ -155,6 +157,19 @@ def _new_home(folder: Path) -> Path:
         return Path(tempfile.mkdtemp(prefix="gnupg-", dir=folder if is_short else None))
     except OSError as error:
         raise signing_fault(f"no home for the key can be made: {error.strerror}") from None
+
+
+async def _remove(home: Path) -> None:
+    """Remove a home; an agent that is about to end changes it for another moment."""
+    for _ in range(REMOVALS):
+        if await asyncio.to_thread(_is_removed, home):
+            return
+        await asyncio.sleep(REMOVAL_PAUSE_S)
+
+
+def _is_removed(home: Path) -> bool:
+    shutil.rmtree(home, ignore_errors=True)
+    return not home.exists()
 
 
 def _told(ending: Ending) -> str:

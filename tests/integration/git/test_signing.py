@@ -40,6 +40,10 @@ def leftovers(folder):
     return [str(path) for path in folder.rglob("*")]
 
 
+def temporary_homes():
+    return set(Path(tempfile.gettempdir()).glob("gnupg-*"))
+
+
 @pytest.fixture
 def openpgp(gnupg):
     gnupg.make()
@@ -275,6 +279,7 @@ async def test_a_program_that_is_missing_or_hangs_is_named(tmp_path, ssh):
     signer = SshSigner(key.file, SigningPrograms(folder, {"PATH": str(tmp_path)}))
     with pytest.raises(GitError, match="ssh-keygen cannot be started"):
         await signer.sign(b"text")
+    before = temporary_homes()
     slow = tmp_path / "gpg"
     slow.write_text("#!/bin/sh\nexec /bin/sleep 60\n")
     slow.chmod(0o755)
@@ -284,6 +289,7 @@ async def test_a_program_that_is_missing_or_hangs_is_named(tmp_path, ssh):
         await hanging.sign(b"text")
     assert failed.value.kind is FailureKind.LOCAL
     await hanging.close()
+    assert temporary_homes() <= before
 
 
 async def test_no_agent_of_the_user_signs_in_place_of_the_key(tmp_path, ssh):
