@@ -92,6 +92,7 @@ def controller_options(options: ClusterOptions) -> ControllerOptions:
             batch_commits=run.git.batch_commits,
             refuse_shared_anchors=run.git.shared_anchors == "refuse",
             allow_local=run.git.allow_local,
+            cache_bytes=run.git.cache_bytes,
         ),
         credentials=CredentialRules(
             sources=run.credentials.image_sources,

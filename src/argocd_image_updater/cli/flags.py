@@ -241,6 +241,16 @@ _GIT = (
         section=Section.GIT,
     ),
     Flag(
+        "git-cache-size",
+        "What the local mirrors of all Git repositories may take together, in MiB.",
+        kind=Kind.INT,
+        default=1024,
+        env="GIT_CACHE_SIZE",
+        allowed=range(1, 1 << 20),
+        metavar="MIB",
+        section=Section.GIT,
+    ),
+    Flag(
         "git-shared-anchors",
         "What happens to a value in a YAML file that others share through an anchor: it is changed "
         "for all of them, which plan names, or the write is refused.",

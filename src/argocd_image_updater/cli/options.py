@@ -49,6 +49,7 @@ class GitOptions:
     batch_commits: str
     shared_anchors: str
     allow_local: bool
+    cache_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,4 +245,5 @@ def _git_options(value: Mapping[str, Any]) -> GitOptions:
         batch_commits=value["git-batch-commits"],
         shared_anchors=value["git-shared-anchors"],
         allow_local=value["git-allow-local"] or bool(value["manifests"]),
+        cache_bytes=value["git-cache-size"] << 20,
     )

@@ -59,6 +59,7 @@ def open_session(options: RunOptions) -> AbstractAsyncContextManager[Session]:
             batch_commits=options.git.batch_commits,
             refuse_shared_anchors=options.git.shared_anchors == "refuse",
             git_allow_local=options.git.allow_local,
+            git_cache_bytes=options.git.cache_bytes,
             image_credential_sources=options.credentials.image_sources,
             shared_secret_namespaces=options.credentials.shared_namespaces,
             credential_program_timeout_s=options.credentials.program_timeout_s,

@@ -21,7 +21,7 @@ from argocd_image_updater.git.api_push import ApiCommits
 from argocd_image_updater.git.engine import GitEngine
 from argocd_image_updater.git.forges.kinds import FORGES
 from argocd_image_updater.git.forges.opening import ForgeBook
-from argocd_image_updater.git.settings import GitSettings, GitStatistics
+from argocd_image_updater.git.settings import DEFAULT_CACHE_BYTES, GitSettings, GitStatistics
 from argocd_image_updater.git.signers import open_checked_signer
 from argocd_image_updater.git.tls import Trust
 from argocd_image_updater.git.tokens.exchange import TokenServices
@@ -79,6 +79,7 @@ class EngineOptions:
     git_signing: SigningKey | None = None
     git_commits_by_api: bool = False
     git_allow_local: bool = False
+    git_cache_bytes: int = DEFAULT_CACHE_BYTES
     trust: Trust = field(default_factory=Trust)
     sigstore_trusted_root: Path | None = None
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -215,6 +216,7 @@ class Engines:
                 user_email=options.git_email,
                 sign_off=options.git_sign_off,
                 allow_local=options.git_allow_local,
+                cache_bytes=options.git_cache_bytes,
                 timeout_s=times.command_s,
                 kill_after_s=times.kill_after_s,
                 trust=options.trust,
@@ -231,7 +233,8 @@ class Engines:
 
     def troubles(self) -> tuple[str, ...]:
         """Return what was not kept since the last call, and why."""
-        return tuple(filter(None, (self.store.take_trouble(), self._seen.take_trouble())))
+        keepers = (self.store, self._seen, self.git)
+        return tuple(filter(None, (keeper.take_trouble() for keeper in keepers)))
 
     def _close_seen(self) -> None:
         self._seen.prune()

@@ -149,6 +149,7 @@ _GIT_COUNTERS = (
     ("pushes", "pushes", "Pushes to Git servers."),
     ("rejected_pushes", "pushes_rejected", "Pushes that were not accepted."),
     ("rebuilt_mirrors", "mirrors_rebuilt", "Damaged local mirrors that were built anew."),
+    ("evicted_mirrors", "mirrors_evicted", "Local mirrors that were removed to make room."),
     ("received_bytes", "received_bytes", "Growth of local mirrors by fetches."),
     ("sent_bytes", "sent_bytes", "Size of the objects that were sent."),
 )

@@ -25,6 +25,7 @@ from argocd_image_updater.core.settings import Downgrade
 from argocd_image_updater.core.template_engine import parse_template
 from argocd_image_updater.errors import ConfigError
 from argocd_image_updater.git.secrets import MappedSecrets
+from argocd_image_updater.git.settings import DEFAULT_CACHE_BYTES
 from argocd_image_updater.manifests.store import read_snapshot
 from argocd_image_updater.registry.credentials.chain import ChainSettings
 from argocd_image_updater.registry.credentials.program import DEFAULT_TIMEOUT_S
@@ -37,13 +38,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
 
+    from argocd_image_updater.clouds.library import Cloud
     from argocd_image_updater.core.application import ObjectKey
     from argocd_image_updater.core.projects import Project
     from argocd_image_updater.core.report import CycleReport
     from argocd_image_updater.core.service_accounts import ServiceAccount
     from argocd_image_updater.core.snapshot import Secret, Snapshot
     from argocd_image_updater.git.signing_key import SigningKey
-    from argocd_image_updater.registry.credentials.clouds import Cloud
     from argocd_image_updater.registry.endpoints import EndpointTable
 
 __all__ = ["Progress", "StandaloneOptions", "StandaloneSession"]
@@ -74,6 +75,7 @@ class StandaloneOptions:
     batch_commits: str = "app"
     refuse_shared_anchors: bool = False
     git_allow_local: bool = True
+    git_cache_bytes: int = DEFAULT_CACHE_BYTES
     image_credential_sources: frozenset[str] | None = None
     shared_secret_namespaces: frozenset[str] = frozenset()
     credential_program_timeout_s: float = DEFAULT_TIMEOUT_S
@@ -148,6 +150,7 @@ class StandaloneSession:
                 git_signing=None if options.dry_run else options.git_signing,
                 git_commits_by_api=options.git_commits_by_api,
                 git_allow_local=options.git_allow_local,
+                git_cache_bytes=options.git_cache_bytes,
                 trust=trust_below(options.state_dir / "trust"),
                 sigstore_trusted_root=options.sigstore_trusted_root,
                 environment=options.environment,

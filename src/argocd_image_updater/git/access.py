@@ -8,7 +8,6 @@ was learnt about a server outlive the cycle.
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -26,16 +25,15 @@ from argocd_image_updater.git.credentials import (
 )
 from argocd_image_updater.git.failures import GitError
 from argocd_image_updater.git.guard import HostGuard
-from argocd_image_updater.git.mirror import Mirror, open_mirror
 from argocd_image_updater.git.refs import HEADS, revision_fault, short_branch
 from argocd_image_updater.git.remote import RemoteTips, list_tips
 from argocd_image_updater.git.repository_secrets import repository_credential
 from argocd_image_updater.git.urls import parse_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from argocd_image_updater.core.facts import BranchKey
+    from argocd_image_updater.git.cache import MirrorCache
+    from argocd_image_updater.git.mirror import Mirror
     from argocd_image_updater.git.process import GitRunner
     from argocd_image_updater.git.secrets import SecretSource
     from argocd_image_updater.git.settings import GitSettings, GitStatistics
@@ -43,8 +41,6 @@ if TYPE_CHECKING:
     from argocd_image_updater.git.urls import RepositoryUrl
 
 _Identity = tuple[str, str, str, str]
-# A mirror that nobody has asked for in this time goes: another cold fetch costs less than its room.
-IDLE_MIRROR_S = 24 * 60 * 60
 # Kinds that Git itself knows how to use.
 _USABLE = {
     CredentialKind.BASIC,
@@ -87,7 +83,7 @@ class Access:
 
 
 class AccessBook:
-    """All repositories of a process. monotonic: seconds."""
+    """All repositories of a process."""
 
     def __init__(
         self,
@@ -98,18 +94,16 @@ class AccessBook:
         controller_namespace: str,
         statistics: GitStatistics,
         exchange: TokenExchange | None,
-        monotonic: Callable[[], float] = time.monotonic,
+        cache: MirrorCache,
     ) -> None:
         self._settings = settings
-        self._monotonic = monotonic
+        self._cache = cache
         self._runner = runner
         self._secrets = secrets
         self._namespace = controller_namespace
         self._statistics = statistics
         self._exchange = exchange
         self._guard = HostGuard(settings.variables)
-        self._mirrors: dict[str, Mirror] = {}
-        self._used_s: dict[str, float] = {}
         self._accesses: dict[_Identity, asyncio.Task[Access]] = {}
         self._shared: dict[Connection, Access] = {}
 
@@ -120,21 +114,12 @@ class AccessBook:
         self._guard.begin_cycle()
         self._accesses = {}
         self._shared = {}
-        idle_since_s = self._monotonic() - IDLE_MIRROR_S
-        for identity in [name for name, at_s in self._used_s.items() if at_s < idle_since_s]:
-            del self._used_s[identity]
-            mirror = self._mirrors.pop(identity)
-            if not mirror.lock.locked():  # else left by a cycle that was cut off
-                mirror.discard()
-            mirror.close()
+        self._cache.begin_cycle()
 
     def close(self) -> None:
         """Give all mirrors up."""
         self.begin_cycle()
-        for mirror in self._mirrors.values():
-            mirror.close()
-        self._mirrors = {}
-        self._used_s = {}
+        self._cache.close()
 
     async def open(self, key: BranchKey) -> Access:
         """Return the access to a repository, its tips asked for; GitError when there is none."""
@@ -199,11 +184,7 @@ class AccessBook:
         credential = await self._credential(key, url)
         configured = await self._guard.guarded(Connection(url, credential, self._settings.trust))
         connection = await self._exchanged(configured)
-        mirror = self._mirrors.get(url.identity)
-        if mirror is None:
-            mirror = open_mirror(self._settings.state_dir / "git", url.identity)
-            self._mirrors[url.identity] = mirror
-        self._used_s[url.identity] = self._monotonic()
+        mirror = self._cache.open(url.identity)
         return self._shared.setdefault(
             connection, Access(connection, mirror, configured=configured)
         )

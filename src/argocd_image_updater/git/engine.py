@@ -20,6 +20,7 @@ from argocd_image_updater.core.facts import Failure, FailureKind, FileFact
 from argocd_image_updater.errors import ConfigError, UpdaterError
 from argocd_image_updater.git.access import Access, AccessBook, resolve_branch
 from argocd_image_updater.git.batch import PushBatch, PushResult
+from argocd_image_updater.git.cache import MirrorCache
 from argocd_image_updater.git.commit import Series, checked_identity, make_series
 from argocd_image_updater.git.failures import GitError, disk_error
 from argocd_image_updater.git.outcomes import (
@@ -105,6 +106,9 @@ class GitEngine:
             timeout_s=settings.timeout_s,
             kill_after_s=settings.kill_after_s,
         )
+        self._cache = MirrorCache(
+            settings.state_dir / "git", limit_bytes=settings.cache_bytes, statistics=self.statistics
+        )
         self._book = AccessBook(
             settings,
             runner=runner,
@@ -112,9 +116,10 @@ class GitEngine:
             controller_namespace=controller_namespace,
             statistics=self.statistics,
             exchange=exchange,
+            cache=self._cache,
         )
         self._store = ObjectStore(
-            runner, blob_limit_bytes=settings.blob_limit_bytes, statistics=self.statistics
+            runner, settings=settings, cache=self._cache, statistics=self.statistics
         )
         self._sender = Sender(
             runner,
@@ -133,6 +138,10 @@ class GitEngine:
     def close(self) -> None:
         """Give the mirrors up for other processes."""
         self._book.close()
+
+    def take_trouble(self) -> str:
+        """Return once what a user should know about the mirrors."""
+        return self._cache.take_trouble()
 
     async def connection(self, key: BranchKey) -> Connection:
         """Return how a repository is reached; GitError when it is not."""

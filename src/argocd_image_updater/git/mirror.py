@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.git.connection import PRIVATE_PREFIX
 from argocd_image_updater.git.failures import GitError
+from argocd_image_updater.git.packs import remove_half_packs
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-PACK_LIMIT = 64  # packs after which a mirror is built anew: one cold fetch is cheaper than care
 SLOT_LIMIT = 64  # processes that may work on one repository at the same time
 _NAME_LENGTH = 24
 
@@ -71,7 +71,7 @@ class Mirror:
 
     def prepare(self, object_format: str) -> None:
         """Build the mirror unless it stands, and remove what a killed command left behind."""
-        if self.object_format != object_format or self._pack_count() > PACK_LIMIT:
+        if self.object_format != object_format:
             self.discard()
             self._build(object_format)
         self.remove_stale_files()
@@ -107,12 +107,28 @@ class Mirror:
         """Return the size of all packs."""
         return sum(path.stat().st_size for path in self._packs())
 
+    def pack_count(self) -> int:
+        """Return the number of packs, which grows with each fetch and push."""
+        return len(self._packs())
+
+    def draft_bytes(self) -> int:
+        """Return the size of what a running fetch has written."""
+        total = 0
+        for path in self.repo.glob("objects/pack/tmp_pack_*"):
+            with contextlib.suppress(OSError):  # just completed
+                total += path.stat().st_size
+        return total
+
+    def note_use(self, unix_s: float) -> None:
+        """Leave the time of this use for later processes, who look for what may go."""
+        os.utime(self._descriptor, (unix_s, unix_s))
+
     def remove_stale_files(self) -> None:
         """Remove locks and half-written files of commands that were killed."""
         refs = list(self.repo.glob("refs/**/*.lock"))
-        halves = list(self.repo.glob("objects/pack/tmp_*"))
-        for path in [*self.repo.glob("*.lock"), *refs, *halves]:
+        for path in [*self.repo.glob("*.lock"), *refs]:
             path.unlink(missing_ok=True)
+        remove_half_packs(self.repo / "objects" / "pack")
 
     def close(self) -> None:
         """Give the mirror up for other processes."""
@@ -126,9 +142,6 @@ class Mirror:
 
     def _packs(self) -> list[Path]:
         return list(self.repo.glob("objects/pack/*.pack"))
-
-    def _pack_count(self) -> int:
-        return len(self._packs())
 
     def _built_format(self) -> str:
         """Return the format of a mirror that stands complete, empty for any other."""
@@ -159,11 +172,8 @@ def open_mirror(root: Path, identity: str) -> Mirror:
     for slot in range(SLOT_LIMIT):
         folder = root / (name if slot == 0 else f"{name}.{slot}")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
+        descriptor = take_lock(folder)
+        if descriptor is None:
             continue
         for left in folder.glob(f"{PRIVATE_PREFIX}*"):
             shutil.rmtree(left, ignore_errors=True)
@@ -172,3 +182,17 @@ def open_mirror(root: Path, identity: str) -> Mirror:
         FailureKind.TRANSIENT,
         f"{SLOT_LIMIT} processes use the mirror {root / name} already: end some of them",
     )
+
+
+def take_lock(folder: Path) -> int | None:
+    """Return the descriptor of a mirror's lock, None while another process has it.
+
+    The file of the lock stays for ever: removed, it could be locked twice under one name.
+    """
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor

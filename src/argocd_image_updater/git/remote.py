@@ -1,12 +1,15 @@
 """Questions to the remote: the tips of all its branches, and the objects that are missing here.
 
 One ``ls-remote`` names the default branch and every tip; a fetch asks for exactly one commit by its
-id, without history and without tags, together with all files below a size. Servers that know no
-filter send every file, which is right too.
+id, without history and without tags, together with all files below a size; where that turns out to
+be very much, it is broken off, and only the folders are fetched. Servers that know no filter send
+every file, which is right too.
 """
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +24,7 @@ from argocd_image_updater.git.failures import (
 from argocd_image_updater.git.refs import HEADS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 
     from argocd_image_updater.git.connection import Connection
     from argocd_image_updater.git.mirror import Mirror
@@ -34,6 +37,7 @@ _NOT_GIVEN = (
     "couldn't find remote ref",
     "no such remote ref",
 )
+_WATCH_S = 0.05  # how often the size of a running fetch is looked at
 _FETCH = (
     "fetch",
     "--no-tags",
@@ -58,6 +62,10 @@ class RemoteTips:
 
 class CommitNotGivenError(Exception):
     """The server does not hand out the commit that was asked for by its id."""
+
+
+class FetchTooLargeError(Exception):
+    """More came than was wanted; what was there of it is given up."""
 
 
 async def list_tips(runner: GitRunner, connection: Connection, mirror: Mirror) -> RemoteTips:
@@ -90,22 +98,54 @@ async def fetch_commit(
     source: str,
     branch: str,
     limit: int,
+    most_bytes: int = 0,
 ) -> str:
     """Bring a commit and its files up to `limit` bytes; return the commit that came.
 
-    source: the commit's id, or the branch's full name where ids are not given out.
+    source: the commit's id, or the branch's full name where ids are not given out. most_bytes:
+    FetchTooLargeError where more comes, 0 = all that comes is taken.
     """
     arguments = [
         f"--git-dir={mirror.repo}",
         *_FETCH,
         "--depth=1",
-        f"--filter=blob:limit={limit}",
+        f"--filter=blob:limit={limit}" if limit else "--filter=blob:none",
         "origin",
         f"+{source}:{mirror.tip_ref(branch)}",
     ]
-    output = await run_remote(runner, arguments, connection=connection, mirror=mirror)
+    async with _watched(mirror, most_bytes):
+        output = await run_remote(runner, arguments, connection=connection, mirror=mirror)
     _check_fetch(output, connection)
     return mirror.tip(branch)
+
+
+@contextlib.asynccontextmanager
+async def _watched(mirror: Mirror, most_bytes: int) -> AsyncIterator[None]:
+    """Break off what is inside as soon as a fetch has brought more than that."""
+    if not most_bytes:
+        yield
+        return
+    too_large = False
+
+    async def watch(fetch: asyncio.Timeout) -> None:
+        nonlocal too_large
+        while mirror.draft_bytes() <= most_bytes:  # noqa: ASYNC110 - a file of another process
+            await asyncio.sleep(_WATCH_S)
+        too_large = True
+        fetch.reschedule(0)
+
+    watcher: asyncio.Task[None] | None = None
+    try:
+        async with asyncio.timeout(None) as fetch:
+            watcher = asyncio.create_task(watch(fetch))
+            yield
+    except TimeoutError:
+        if not too_large:
+            raise
+        raise FetchTooLargeError from None
+    finally:
+        if watcher is not None:
+            watcher.cancel()
 
 
 async def fetch_objects(

@@ -2,12 +2,13 @@
 
 Invariant: a mirror that turns out to be damaged is thrown away and built anew, once per operation;
 a server is asked only for what is missing: one fetch for a new tip, one more for files that the
-size limit held back.
+size limit held back. Packs do not pile up, and a mirror that grew makes others go.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,19 +22,26 @@ from argocd_image_updater.git.failures import (
     sentence,
 )
 from argocd_image_updater.git.objects import build_pack, object_format
+from argocd_image_updater.git.packs import PACK_LIMIT, merge_packs
 from argocd_image_updater.git.process import Surroundings
 from argocd_image_updater.git.reader import open_reader
-from argocd_image_updater.git.remote import CommitNotGivenError, fetch_commit, fetch_objects
+from argocd_image_updater.git.remote import (
+    CommitNotGivenError,
+    FetchTooLargeError,
+    fetch_commit,
+    fetch_objects,
+)
 from argocd_image_updater.git.tree import Tree, load_tree
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from argocd_image_updater.git.access import Access
+    from argocd_image_updater.git.cache import MirrorCache
     from argocd_image_updater.git.mirror import Mirror
     from argocd_image_updater.git.objects import StoredObject
     from argocd_image_updater.git.process import GitRunner
-    from argocd_image_updater.git.settings import GitStatistics
+    from argocd_image_updater.git.settings import GitSettings, GitStatistics
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +57,16 @@ class ObjectStore:
     """Reads commits through mirrors and stores new objects in them."""
 
     def __init__(
-        self, runner: GitRunner, *, blob_limit_bytes: int, statistics: GitStatistics
+        self,
+        runner: GitRunner,
+        *,
+        settings: GitSettings,
+        cache: MirrorCache,
+        statistics: GitStatistics,
     ) -> None:
         self._runner = runner
-        self._blob_limit_bytes = blob_limit_bytes
+        self._settings = settings
+        self._cache = cache
         self._statistics = statistics
 
     async def load(
@@ -90,19 +104,24 @@ class ObjectStore:
                 raise disk_error(why, where=access.shown)
             raise DamagedMirrorError(sentence(output.stderr))
         self._statistics.sent_bytes += len(pack)
+        await self._cache.make_room(mirror)
 
     async def _load(
         self, access: Access, *, branch: str, commit: str, paths: Collection[str]
     ) -> Checkout:
         mirror = access.mirror
         mirror.prepare(object_format(commit))
+        if mirror.pack_count() > PACK_LIMIT:
+            await merge_packs(mirror, self._runner)
         if mirror.tip(branch) != commit:
             commit = await self._fetch(access, branch=branch, commit=commit)
         checkout, missing = await self._read(mirror, commit, paths=paths)
         if not missing:
             return checkout
         self._statistics.fetches += 1
+        before = mirror.size_bytes()
         await fetch_objects(self._runner, access.connection, mirror, object_ids=sorted(missing))
+        await self._note_growth(mirror, before)
         checkout, missing = await self._read(mirror, commit, paths=paths)
         if missing:
             raise DamagedMirrorError(f"{len(missing)} files did not come")
@@ -120,21 +139,33 @@ class ObjectStore:
         """Fetch by id; by name where the server does not give the id out or no longer has it."""
         before = access.mirror.size_bytes()
         for source in (commit, branch):
-            self._statistics.fetches += 1
             try:
-                came = await fetch_commit(
-                    self._runner,
-                    access.connection,
-                    access.mirror,
-                    source=source,
-                    branch=branch,
-                    limit=self._blob_limit_bytes,
-                )
+                came = await self._fetch_source(access, source=source, branch=branch)
             except CommitNotGivenError:
                 continue
-            self._statistics.received_bytes += access.mirror.size_bytes() - before
+            await self._note_growth(access.mirror, before)
             return came
         raise GitError(
             FailureKind.NOT_FOUND,
             f"{access.shown}: branch {branch} vanished while it was read: look again next cycle",
         )
+
+    async def _fetch_source(self, access: Access, *, source: str, branch: str) -> str:
+        """Fetch a commit with its small files, or without any where those are too much together."""
+        mirror, settings = access.mirror, self._settings
+        fetch = functools.partial(
+            fetch_commit, self._runner, access.connection, mirror, source=source, branch=branch
+        )
+        self._statistics.fetches += 1
+        try:
+            return await fetch(
+                limit=settings.blob_limit_bytes, most_bytes=settings.fetch_limit_bytes
+            )
+        except FetchTooLargeError:
+            mirror.remove_stale_files()
+        self._statistics.fetches += 1
+        return await fetch(limit=0, most_bytes=0)
+
+    async def _note_growth(self, mirror: Mirror, before_bytes: int) -> None:
+        self._statistics.received_bytes += mirror.size_bytes() - before_bytes
+        await self._cache.make_room(mirror)

@@ -179,6 +179,12 @@ def test_local_repositories_are_allowed_with_manifests_only_or_on_request():
     assert options(manifests=(), git_allow_local=True).git.allow_local
 
 
+def test_the_room_for_mirrors_is_given_in_mebibytes():
+    assert options().git.cache_bytes == 1 << 30
+    assert options(git_cache_size=3).git.cache_bytes == 3 << 20
+    assert options(environ={"GIT_CACHE_SIZE": "7"}).git.cache_bytes == 7 << 20
+
+
 def test_the_registries_file_tells_not_given_from_built_in_only():
     assert options().registries_conf_path is None
     assert options(registries_conf_path="").registries_conf_path == ""

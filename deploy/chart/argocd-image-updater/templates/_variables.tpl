@@ -29,6 +29,7 @@ GIT_COMMIT_SIGNING_METHOD git.commit-signing-method
 GIT_COMMIT_SIGN_OFF git.commit-sign-off
 GIT_BATCH_COMMITS git.batch-commits
 GIT_SHARED_ANCHORS git.shared-anchors
+GIT_CACHE_SIZE git.cache-size
 ENABLE_WEBHOOK webhook.enable
 WEBHOOK_PORT webhook.port
 WEBHOOK_REQUIRE_SECRET webhook.require-secret

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.settings import Downgrade
+from argocd_image_updater.git.settings import DEFAULT_CACHE_BYTES
 from argocd_image_updater.registry.credentials.program import DEFAULT_TIMEOUT_S
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from argocd_image_updater.clouds.library import Cloud
     from argocd_image_updater.git.signing_key import SigningKey
-    from argocd_image_updater.registry.credentials.clouds import Cloud
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,7 @@ class GitIdentity:
     batch_commits: str = "app"
     refuse_shared_anchors: bool = False
     allow_local: bool = False
+    cache_bytes: int = DEFAULT_CACHE_BYTES
 
 
 @dataclass(frozen=True, slots=True)

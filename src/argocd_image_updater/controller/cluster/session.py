@@ -246,6 +246,7 @@ class ClusterSession:
             git_signing=None if options.dry_run else options.git.signing,
             git_commits_by_api=options.git.commits_by_api,
             git_allow_local=options.git.allow_local,
+            git_cache_bytes=options.git.cache_bytes,
             trust=trust_in_pod(self._trust_folder, options.environment),
             sigstore_trusted_root=options.sigstore_trusted_root,
             environment=options.environment,
