@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.cli.flags import BY_NAME
+from argocd_image_updater.clouds.library import Cloud
 from argocd_image_updater.core.durations import NS_PER_S, format_duration
 from argocd_image_updater.errors import ConfigError
-from argocd_image_updater.registry.credentials.clouds import Cloud
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from argocd_image_updater.cli.setting import Setting
+    from argocd_image_updater.clouds.library import Cloud
     from argocd_image_updater.core.reference import ImageReference
     from argocd_image_updater.core.settings import ImageSettings
-    from argocd_image_updater.registry.credentials.clouds import Cloud
     from argocd_image_updater.registry.endpoints import EndpointTable
 
 _REFERENCES = (

@@ -32,10 +32,10 @@ from argocd_image_updater.state.facts import FactStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from argocd_image_updater.clouds.library import Cloud
     from argocd_image_updater.core.application import ObjectKey
     from argocd_image_updater.core.facts import Answer, Question, RepositoryKey
     from argocd_image_updater.core.settings import ImageSettings
-    from argocd_image_updater.registry.credentials.clouds import Cloud
     from argocd_image_updater.registry.endpoint import Endpoint
     from argocd_image_updater.registry.endpoints import EndpointTable
 

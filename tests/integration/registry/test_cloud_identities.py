@@ -10,11 +10,11 @@ import trustme
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 
+from argocd_image_updater.clouds import library
+from argocd_image_updater.clouds.library import Cloud, CloudIdentityError, in_thread
 from argocd_image_updater.net.timing import Timing
-from argocd_image_updater.registry.credentials import aws, azure, cloud_login, gcp
+from argocd_image_updater.registry.credentials import aws, azure, gcp
 from argocd_image_updater.registry.credentials.cloud_identities import CloudIdentities
-from argocd_image_updater.registry.credentials.cloud_login import CloudIdentityError, in_thread
-from argocd_image_updater.registry.credentials.clouds import Cloud
 from argocd_image_updater.registry.credentials.reference import parse_credential_reference
 from argocd_image_updater.registry.endpoint import Credentials
 from argocd_image_updater.registry.network import RegistryNetwork
@@ -103,16 +103,18 @@ def token_file(folder):
 
 def log_in_to_aws(**more):
     settings = {"region": "eu-west-1", "fips": False, "public": False, **more}
-    return in_thread(Cloud.AWS, lambda: aws.log_in(unix=time.time, **settings))
+    return in_thread(Cloud.AWS, lambda: aws.log_in(unix=time.time, **settings), docs="docs")
 
 
 def log_in_to_google():
-    return in_thread(Cloud.GCP, lambda: gcp.log_in(unix=time.time))
+    return in_thread(Cloud.GCP, lambda: gcp.log_in(unix=time.time), docs="docs")
 
 
 def entra_token(client_id=""):
     return in_thread(
-        Cloud.AZURE, lambda: azure.entra_token(client_id, environ=os.environ, unix=time.time)
+        Cloud.AZURE,
+        lambda: azure.entra_token(client_id, environ=os.environ, unix=time.time),
+        docs="docs",
     )
 
 
@@ -429,11 +431,11 @@ async def test_a_missing_library_is_named_with_the_extra_that_brings_it(monkeypa
         raise ModuleNotFoundError("No module named 'botocore'", name="botocore")
 
     with pytest.raises(CloudIdentityError) as caught:
-        await in_thread(Cloud.AWS, absent)
+        await in_thread(Cloud.AWS, absent, docs="docs")
     assert "pip install 'argocd-image-updater[aws]'" in str(caught.value)
 
 
 async def test_a_login_has_a_deadline(monkeypatch):
-    monkeypatch.setattr(cloud_login, "LOGIN_S", 0.01)
+    monkeypatch.setattr(library, "LOGIN_S", 0.01)
     with pytest.raises(CloudIdentityError, match=r"aws gave no login within 0\.01 s"):
-        await in_thread(Cloud.AWS, lambda: time.sleep(0.2))
+        await in_thread(Cloud.AWS, lambda: time.sleep(0.2), docs="docs")

@@ -1,9 +1,6 @@
 """The login of Amazon ECR: one ``GetAuthorizationToken`` with the identity that botocore finds.
 
-botocore is AWS's own library, and its chain is the reason to use it: static variables, shared
-files, web identity (IRSA), Pod Identity, and the instance profile, each with rules of its own that
-change. A session is made for each login, a matter of tenths of a second twice a day, so that a
-rotated file or role is seen. The token is good for every registry that the identity may read.
+It is asked for twice a day. The token is good for every registry that the identity may read.
 Sources: https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_GetAuthorizationToken.html
 and the same operation of ECR Public.
 """
@@ -15,27 +12,13 @@ import binascii
 import re
 from typing import TYPE_CHECKING, Any
 
-from argocd_image_updater.registry.credentials.cloud_login import (
-    ANSWER_S,
-    CONNECT_S,
-    CloudIdentityError,
-    CloudLogin,
-)
+from argocd_image_updater.clouds.aws import find_identity, open_session
+from argocd_image_updater.clouds.library import CloudIdentityError
+from argocd_image_updater.registry.credentials.cloud_login import CloudLogin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ATTEMPTS = 3
-
-_IDENTITIES = {
-    "env": "access key in the environment",
-    "assume-role-with-web-identity": "web identity of the service account",
-    "container-role": "Pod Identity",
-    "iam-role": "instance profile",
-    "shared-credentials-file": "shared credentials file",
-    "config-file": "shared configuration file",
-    "assume-role": "assumed role",
-}
 _DENIED = frozenset(("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"))
 _CODE = re.compile(r"[A-Za-z0-9.]{1,64}")
 
@@ -45,15 +28,9 @@ def log_in(*, region: str, fips: bool, public: bool, unix: Callable[[], float]) 
     import botocore.exceptions  # noqa: PLC0415 - half a second, paid by who asks AWS
     from botocore.config import Config  # noqa: PLC0415 - the same
 
-    session = _session(region)
+    session = open_session(region)
     try:
-        found = session.get_credentials()
-        if found is None:
-            raise CloudIdentityError(
-                "no AWS identity was found: no web identity, Pod Identity, instance profile or "
-                "access key; give the service account a role"
-            )
-        identity = _IDENTITIES.get(found.method, found.method)
+        _, identity = find_identity(session)
         client = session.create_client(
             "ecr-public" if public else "ecr",
             region_name=region,
@@ -70,23 +47,6 @@ def log_in(*, region: str, fips: bool, public: bool, unix: Callable[[], float]) 
     entry = data[0] if isinstance(data, list) else data
     username, password = _pair(entry["authorizationToken"])
     return CloudLogin(username, password, entry["expiresAt"].timestamp() - unix(), identity)
-
-
-def _session(region: str) -> Any:
-    import botocore.session  # noqa: PLC0415 - see log_in
-    from botocore.config import Config  # noqa: PLC0415 - the same
-
-    session = botocore.session.Session()
-    session.set_default_client_config(
-        Config(
-            connect_timeout=CONNECT_S,
-            read_timeout=ANSWER_S,
-            retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
-        )
-    )
-    if not session.get_config_variable("region"):
-        session.set_config_variable("region", region)  # for the roles of the same partition
-    return session
 
 
 def _pair(token: str) -> tuple[str, str]:

@@ -17,15 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from argocd_image_updater.clouds.library import ANSWER_S, CONNECT_S, CloudIdentityError
 from argocd_image_updater.core.facts import Failure, FailureKind
 from argocd_image_updater.net.lifetimes import Lived
 from argocd_image_updater.registry.answers import is_good, read_failure
-from argocd_image_updater.registry.credentials.cloud_login import (
-    ANSWER_S,
-    CONNECT_S,
-    CloudIdentityError,
-    CloudLogin,
-)
+from argocd_image_updater.registry.credentials.cloud_login import CloudLogin
 from argocd_image_updater.registry.transport import Request
 
 if TYPE_CHECKING:

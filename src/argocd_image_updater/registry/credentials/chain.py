@@ -16,7 +16,7 @@ from argocd_image_updater.registry.credentials.resolver import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from argocd_image_updater.registry.credentials.clouds import Cloud
+    from argocd_image_updater.clouds.library import Cloud
     from argocd_image_updater.registry.credentials.resolver import SecretReader
     from argocd_image_updater.registry.traffic import Traffic
 

@@ -14,19 +14,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from argocd_image_updater.clouds.library import Cloud, CloudIdentityError, in_thread
 from argocd_image_updater.core.facts import Failure
 from argocd_image_updater.net.lifetimes import Lifetimes, Lived
 from argocd_image_updater.net.proxies import is_loopback
 from argocd_image_updater.registry.api import Api, parse_api
 from argocd_image_updater.registry.credentials import aws, azure, gcp
-from argocd_image_updater.registry.credentials.cloud_login import (
-    CloudIdentityError,
-    CloudLogin,
-    in_thread,
-)
 from argocd_image_updater.registry.credentials.clouds import (
     AWS_PUBLIC_REGION,
-    Cloud,
     CloudRegistry,
     find_cloud_registry,
 )
@@ -41,11 +36,13 @@ from argocd_image_updater.registry.endpoint import Credentials
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from argocd_image_updater.registry.credentials.cloud_login import CloudLogin
     from argocd_image_updater.registry.endpoint import Endpoint
     from argocd_image_updater.registry.traffic import Traffic
 
 # The flag that lets registries of a cloud have its identity without an entry that asks for it.
 AMBIENT_SETTING = "--cloud-identities"
+DOCS = "docs/credentials.md"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +125,11 @@ class CloudIdentities:
             public=question.public,
             unix=self._traffic.timing.unix,
         )
-        return _lived(reference, await in_thread(Cloud.AWS, ask))
+        return _lived(reference, await in_thread(Cloud.AWS, ask, docs=DOCS))
 
     async def _gcp(self, reference: CredentialReference) -> Lived[Credentials]:
         ask = partial(gcp.log_in, unix=self._traffic.timing.unix)
-        return _lived(reference, await in_thread(Cloud.GCP, ask))
+        return _lived(reference, await in_thread(Cloud.GCP, ask, docs=DOCS))
 
     async def _azure(self, reference: CredentialReference, api: Api) -> Lived[Credentials]:
         client_id = "" if reference.name == AUTO else reference.name
@@ -149,7 +146,7 @@ class CloudIdentities:
         ask = partial(
             azure.entra_token, client_id, environ=self._environ, unix=self._traffic.timing.unix
         )
-        return await in_thread(Cloud.AZURE, ask)
+        return await in_thread(Cloud.AZURE, ask, docs=DOCS)
 
 
 def _aws_question(definition: str, registry: CloudRegistry | None) -> _AwsQuestion:

@@ -14,16 +14,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 from urllib.parse import urlsplit
 
-
-class Cloud(StrEnum):
-    """The clouds; the words are kinds of credential references and values of the flag."""
-
-    AWS = "aws"
-    GCP = "gcp"
-    AZURE = "azure"
+from argocd_image_updater.clouds.library import Cloud
 
 
 @dataclass(frozen=True, slots=True)

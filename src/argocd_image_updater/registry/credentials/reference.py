@@ -13,8 +13,9 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
+from argocd_image_updater.clouds.library import Cloud
 from argocd_image_updater.errors import ConfigError
-from argocd_image_updater.registry.credentials.clouds import Cloud, is_aws_region
+from argocd_image_updater.registry.credentials.clouds import is_aws_region
 
 DOCKER_CONFIG_FIELD = ".dockerconfigjson"
 # Names of Kubernetes objects have at most 253 characters, paths 4096.

@@ -2,11 +2,11 @@
 
 import pytest
 
+from argocd_image_updater.clouds.library import Cloud, CloudIdentityError
 from argocd_image_updater.core.facts import Failure, FailureKind
 from argocd_image_updater.registry.credentials import azure, cloud_identities
 from argocd_image_updater.registry.credentials.cloud_identities import CloudIdentities
-from argocd_image_updater.registry.credentials.cloud_login import CloudIdentityError, CloudLogin
-from argocd_image_updater.registry.credentials.clouds import Cloud
+from argocd_image_updater.registry.credentials.cloud_login import CloudLogin
 from argocd_image_updater.registry.credentials.reference import (
     CredentialReferenceError,
     parse_credential_reference,
@@ -36,7 +36,7 @@ def logins(monkeypatch):
     """Logins without a cloud; what was asked for."""
     asked = []
 
-    async def at_once(cloud, work):
+    async def at_once(cloud, work, docs):
         asked.append((cloud, work.keywords))
         return CloudLogin("AWS", f"token {len(asked)}", 43_200, "a test")
 
@@ -178,7 +178,7 @@ async def test_what_is_configured_comes_before_the_identity(logins):
 
 
 async def test_an_identity_that_fails_is_a_failure_and_never_no_identity(monkeypatch):
-    async def fails(cloud, work):
+    async def fails(cloud, work, docs):
         raise CloudIdentityError("no AWS identity was found")
 
     monkeypatch.setattr(cloud_identities, "in_thread", fails)

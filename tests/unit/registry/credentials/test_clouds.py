@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from argocd_image_updater.clouds.library import Cloud
 from argocd_image_updater.registry.credentials.clouds import (
-    Cloud,
     CloudRegistry,
     find_cloud_registry,
     is_aws_region,

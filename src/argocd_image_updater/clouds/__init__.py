@@ -1,0 +1,1 @@
+"""The identity that a cloud gives to this program, by the cloud's own libraries."""
