@@ -34,8 +34,8 @@ class MirrorCache:
     def __init__(
         self,
         root: Path,
-        *,
         limit_bytes: int,
+        *,
         statistics: GitStatistics,
         monotonic: Callable[[], float] = time.monotonic,
         unix: Callable[[], float] = time.time,

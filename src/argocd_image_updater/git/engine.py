@@ -92,7 +92,8 @@ class GitEngine:
         self._now = now
         self.statistics = GitStatistics()
         self._turns = asyncio.Semaphore(REPOSITORIES_AT_ONCE)
-        home = settings.state_dir / "git" / "home"
+        root = settings.state_dir / "git"
+        home = root / "home"
         try:
             home.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -106,9 +107,7 @@ class GitEngine:
             timeout_s=settings.timeout_s,
             kill_after_s=settings.kill_after_s,
         )
-        self._cache = MirrorCache(
-            settings.state_dir / "git", limit_bytes=settings.cache_bytes, statistics=self.statistics
-        )
+        self._cache = MirrorCache(root, settings.cache_bytes, statistics=self.statistics)
         self._book = AccessBook(
             settings,
             runner=runner,
@@ -218,6 +217,7 @@ class GitEngine:
         attempt = 1
         while True:
             start, checkout = await self._load(access, batch)
+            default = access.known_tips().default
             series = await self._compute(checkout, batch)
             if earlier is not None:
                 arrived = earlier.tip in {*checkout.parents, checkout.commit}
@@ -227,7 +227,8 @@ class GitEngine:
             sent = await self._sender.send(access, start, series, commits=batch.commits)
             series, answer = sent.series, sent.answer
             if answer.verdict is PushVerdict.ACCEPTED:
-                return pushed_result(series, branch=start.branch, attempts=attempt)
+                pushed = pushed_result(series, branch=start.branch, attempts=attempt)
+                return replace(pushed, is_default=start.branch == default)
             if answer.verdict is PushVerdict.REFUSED or attempt >= self._settings.push_attempts:
                 assert answer.error is not None, "only an accepted push has no error"
                 return unpushed_result(
