@@ -217,7 +217,6 @@ class GitEngine:
         attempt = 1
         while True:
             start, checkout = await self._load(access, batch)
-            default = access.known_tips().default
             series = await self._compute(checkout, batch)
             if earlier is not None:
                 arrived = earlier.tip in {*checkout.parents, checkout.commit}
@@ -227,8 +226,7 @@ class GitEngine:
             sent = await self._sender.send(access, start, series, commits=batch.commits)
             series, answer = sent.series, sent.answer
             if answer.verdict is PushVerdict.ACCEPTED:
-                pushed = pushed_result(series, branch=start.branch, attempts=attempt)
-                return replace(pushed, is_default=start.branch == default)
+                return pushed_result(series, branch=start.branch, attempts=attempt)
             if answer.verdict is PushVerdict.REFUSED or attempt >= self._settings.push_attempts:
                 assert answer.error is not None, "only an accepted push has no error"
                 return unpushed_result(
