@@ -117,7 +117,8 @@ class BitbucketDataCenterDialect:
         item.auto_merge = body["autoMerge"]
 
     def _users(self, wanted):
-        return [self._user(name) for name in self.people if wanted.lower() in name.lower()]
+        users = map(self._user, self.people)
+        return [user for user in users if wanted.lower() in str(user).lower()]
 
     def _user(self, name):
         return {"name": name, "slug": name, "displayName": name.title(),

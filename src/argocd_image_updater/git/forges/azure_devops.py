@@ -81,9 +81,9 @@ class AzureDevOps:
         for head in heads:
             ours: list[PullRequestFacts] = []
             async for items in self._pages(head, base, "active", PAGE_LIMIT):
-                ours += self._ours(items, head)
+                ours += self._ours(items, head, base)
             async for items in self._pages(head, base, "all", ENDED_PAGES):
-                ours += self._ours(items, head)
+                ours += self._ours(items, head, base)
                 if len(ours) >= CLOSED_REQUESTS_READ:
                     break
             found += [await self._complete(item) for item in newest(ours)]
@@ -202,14 +202,14 @@ class AzureDevOps:
     def _path(self, request: PullRequestFacts) -> str:
         return f"{self._root}/{request.number}"
 
-    def _ours(self, items: list[Any], head: str) -> list[PullRequestFacts]:
+    def _ours(self, items: list[Any], head: str, base: str) -> list[PullRequestFacts]:
         """Return the requests of a page whose branch is one of this repository, and no fork's."""
         found = []
         for item in items:
             request = self._read(item)
             with reading(self._client):
                 is_own = not item.get("forkSource")
-            if request.head == head and is_own:
+            if is_own and (request.head, request.base) == (head, base):
                 found.append(request)
         return found
 

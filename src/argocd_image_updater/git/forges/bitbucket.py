@@ -72,7 +72,7 @@ class Bitbucket:
         for head in heads:
             ours: list[PullRequestFacts] = []
             async for answer in self._pages(self._listing(head, base), REQUEST_PAGES):
-                ours += self._ours(answer, head)
+                ours += self._ours(answer, head, base)
                 if len(ours) >= CLOSED_REQUESTS_READ:
                     break
             found += newest(ours)
@@ -185,7 +185,7 @@ class Bitbucket:
                 break
         return found
 
-    def _ours(self, answer: ForgeAnswer, head: str) -> list[PullRequestFacts]:
+    def _ours(self, answer: ForgeAnswer, head: str, base: str) -> list[PullRequestFacts]:
         """Return the requests of a page whose branch is one of this repository, and no fork's."""
         found = []
         with reading(self._client):
@@ -194,7 +194,8 @@ class Bitbucket:
             request = self._read(item)
             with reading(self._client):
                 home = (item["source"].get("repository") or {}).get("full_name", "")
-            if request.head == head and str(home).lower() == self._full_name:
+            is_own = str(home).lower() == self._full_name
+            if is_own and (request.head, request.base) == (head, base):
                 found.append(request)
         return found
 

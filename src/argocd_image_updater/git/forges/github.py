@@ -77,7 +77,7 @@ class GitHub:
             query |= {"sort": "created", "direction": "desc"}
             query["per_page"] = str(CLOSED_REQUESTS_READ)
             answer = await self._client.get(f"{self._root}/pulls", query)
-            found += self._listed(answer, head)
+            found += self._listed(answer, head, base)
         return tuple(found)
 
     async def create(self, proposal: Proposal) -> Proposed:
@@ -171,12 +171,12 @@ class GitHub:
             return []
         return [str(self._client.refused(answer, f"{what} were not set"))]
 
-    def _listed(self, answer: ForgeAnswer, head: str) -> list[PullRequestFacts]:
+    def _listed(self, answer: ForgeAnswer, head: str, base: str) -> list[PullRequestFacts]:
         """Return the requests of a list; a server may not know the filter by branch."""
         if answer.status != HTTPStatus.OK:
             raise self._client.refused(answer, "the pull requests could not be listed")
         found = [self._read(item) for item in records(self._client, answer.content)]
-        return [item for item in found if item.head == head]
+        return [item for item in found if (item.head, item.base) == (head, base)]
 
     def _read(self, content: Any) -> PullRequestFacts:
         with reading(self._client):

@@ -78,7 +78,7 @@ class GitLab:
             if answer.status != HTTPStatus.OK:
                 raise self._client.refused(answer, "the merge requests could not be listed")
             items = records(self._client, answer.content)
-            found += self._ours(items, head)
+            found += self._ours(items, head, base)
             if len(items) < PAGE or len(found) >= CLOSED_REQUESTS_READ:
                 return found[:CLOSED_REQUESTS_READ]
         text = f"more than {PAGES * PAGE} merge requests of forks have the branch {head}"
@@ -174,14 +174,14 @@ class GitLab:
             return []
         return [str(self._client.refused(answer, "automatic merge was not set"))]
 
-    def _ours(self, items: list[Any], head: str) -> list[PullRequestFacts]:
+    def _ours(self, items: list[Any], head: str, base: str) -> list[PullRequestFacts]:
         """Return the requests whose branch is one of this project, and no fork's."""
         found = []
         for item in items:
             request = self._read(item)
             with reading(self._client):
                 is_own = item.get("source_project_id") == item.get("target_project_id")
-            if request.head == head and is_own:
+            if is_own and (request.head, request.base) == (head, base):
                 found.append(request)
         return found
 
