@@ -52,6 +52,8 @@ class GoPart:
     # Folders of the module that tests or the program read, copied beside it by their last names.
     folders: tuple[str, ...] = ()
     tags: str = ""
+    # The C compiler that it needs; where there is none Go would leave out what is in C.
+    compiler: str = ""
     # The program itself, where the module is a library only.
     source: str = ""
 
@@ -131,7 +133,8 @@ GO_PARTS = (
         package="",
         stamps=(f"main.Version={GITEA_VERSION.removeprefix('v')}",),
         folders=("options", "templates", "public"),
-        tags="sqlite,sqlite_unlock_notify",  # its database in a file, by the C compiler
+        tags="sqlite,sqlite_unlock_notify",
+        compiler="gcc",
     ),
 )
 
@@ -183,6 +186,8 @@ def build_missing(parts: Iterable[GoPart] = GO_PARTS) -> list[GoPart]:
 
 def build(part: GoPart, go: str) -> Path:
     """Build one part into the cache and return its folder; the caller holds the lock."""
+    if part.compiler and shutil.which(part.compiler) is None:
+        raise LabError(f"{part.name} cannot be built without {part.compiler}")
     workshop = cache_folder() / "modules" / f"{part.module.replace('/', '_')}-{part.version}"
     module = fetch(part, go, workshop=workshop)
     target = part_folder(part)

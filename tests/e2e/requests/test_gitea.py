@@ -8,7 +8,7 @@ from argocd_image_updater.core.pull_requests import read_marker
 from servers.gitea_server import BOT, OWNER, PERSON, GiteaServer
 from stages.gitea import GiteaStage
 
-pytestmark = pytest.mark.lab("docker-registry", "git", "gitea", "gcc")
+pytestmark = pytest.mark.lab("docker-registry", "git", "gitea")
 MESSAGE = "build: automatic update of web"
 _names = itertools.count()
 

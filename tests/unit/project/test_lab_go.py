@@ -104,6 +104,12 @@ def test_a_program_that_stands_here_is_built_beside_its_module(go, cache):
     assert [words[-1] for words in asked(go) if words[0] in {"list", "build"}] == [".", "."]
 
 
+def test_a_part_with_c_in_it_is_not_built_without_its_compiler(go):
+    with pytest.raises(lab_toolchain.LabError, match="tool cannot be built without gcc"):
+        lab_go.build_missing([replace(PART, compiler="gcc")])
+    assert not [words for words in asked(go) if words[0] == "build"]
+
+
 def test_a_failed_build_says_why_and_leaves_nothing_behind(go, cache):
     (go / "broken").touch()
     with pytest.raises(lab_toolchain.LabError, match=r"tool\.go:1: undefined"):
