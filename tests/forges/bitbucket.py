@@ -107,15 +107,15 @@ class BitbucketDialect:
         )
 
     def _changed(self, item, body):
+        item.reviewers = self._people(body)
         item.title, item.body = body["title"], body["description"]
         item.draft = body.get("draft", False)
-        item.reviewers = self._people(body)
         return item
 
     def _people(self, body):
         people = [one["uuid"].strip("{}") for one in body.get("reviewers", [])]
         if self.refused_reviewer in people:
-            raise Refused(400, f"{self.refused_reviewer} is the author")
+            raise Refused(400, f"{self.refused_reviewer} is the author, and no reviewer")
         return people
 
     def _user(self, name):

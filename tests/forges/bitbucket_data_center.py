@@ -9,6 +9,16 @@ from forges.model import Refused
 STATES = {"open": "OPEN", "merged": "MERGED", "closed": "DECLINED"}
 
 
+class RefusedReviewer(Exception):
+    """What is answered where somebody may not review; `context` of each error is a name."""
+
+    def __init__(self, name):
+        super().__init__(name)
+        self.answer = _error("some reviewers", "InvalidPullRequestReviewersException")
+        text = f"{name} may not review"
+        self.answer["errors"][0]["reviewerErrors"] = [{"context": name, "message": text}]
+
+
 class BitbucketDataCenterDialect:
     """Serves ``/rest/api/1.0/projects/KEY/repos/SLUG/pull-requests``.
 
@@ -42,6 +52,8 @@ class BitbucketDataCenterDialect:
         except Refused as refused:
             name = "DuplicatePullRequestException" if refused.status == 409 else "Exception"
             return refused.status, _error(refused.message, name), {}
+        except RefusedReviewer as refused:
+            return 409, refused.answer, {}
 
     def _repository(self, call, parts):
         match (call.method, *parts):
@@ -80,10 +92,7 @@ class BitbucketDataCenterDialect:
         return page if page["isLastPage"] else page | {"nextPageStart": end}
 
     def _create(self, body):
-        reviewers = [one["user"]["name"] for one in body["reviewers"]]
-        if self.refused_reviewer in reviewers:
-            text = f"{self.refused_reviewer} may not review"
-            return 409, _error(text, "InvalidPullRequestReviewersException"), {}
+        reviewers = self._reviewers(body)
         item = self.model.create(
             head=body["fromRef"]["id"].removeprefix("refs/heads/"),
             base=body["toRef"]["id"].removeprefix("refs/heads/"),
@@ -106,9 +115,15 @@ class BitbucketDataCenterDialect:
         self.versions[number] = self.versions.get(number, 0) + 1
 
     def _change(self, item, body):
+        item.reviewers = self._reviewers(body)
         item.title, item.body = body["title"], body["description"]
         item.draft = body.get("draft", False)
-        item.reviewers = [one["user"]["name"] for one in body.get("reviewers", [])]
+
+    def _reviewers(self, body):
+        names = [one["user"]["name"] for one in body.get("reviewers", [])]
+        if self.refused_reviewer in names:
+            raise RefusedReviewer(self.refused_reviewer)
+        return names
 
     def _end(self, item, _body):
         item.state = "closed"

@@ -89,10 +89,8 @@ class Bitbucket:
             "draft": proposal.draft,
             "reviewers": reviewers,
         }
-        answer = await self._client.send("POST", self._root, body)
-        if answer.status == HTTPStatus.BAD_REQUEST and reviewers:
-            warnings.append(str(self._client.refused(answer, "reviewers: not set")))
-            answer = await self._client.send("POST", self._root, body | {"reviewers": []})
+        answer, more = await self._send("POST", self._root, body)
+        warnings += more
         if answer.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
             raise self._client.refused(answer, "the pull request could not be opened")
         warnings += not_offered(
@@ -110,17 +108,17 @@ class Bitbucket:
         if answer.status != HTTPStatus.OK:
             raise self._client.refused(answer, f"{request.url} could not be read")
         with reading(self._client):
-            body = {
+            body: dict[str, object] = {
                 "title": proposal.text.title,
                 "description": proposal.text.body,
                 "reviewers": [{"uuid": str(one["uuid"])} for one in answer.content["reviewers"]],
                 "draft": bool(answer.content.get("draft")),
                 "close_source_branch": bool(answer.content.get("close_source_branch")),
             }
-        answer = await self._client.send("PUT", path, body)
+        answer, warnings = await self._send("PUT", path, body)
         if answer.status != HTTPStatus.OK:
             raise self._client.refused(answer, f"{request.url} could not be updated")
-        return Proposed(self._read(answer.content))
+        return Proposed(self._read(answer.content), tuple(warnings))
 
     async def close(self, request: PullRequestFacts, *, comment: str) -> None:
         """Comment on a request and decline it."""
@@ -132,6 +130,17 @@ class Bitbucket:
         answer = await self._client.send("POST", f"{path}/decline", {})
         if answer.status != HTTPStatus.OK:
             raise self._client.refused(answer, f"{request.url} could not be declined")
+
+    async def _send(
+        self, method: str, path: str, body: dict[str, object]
+    ) -> tuple[ForgeAnswer, list[str]]:
+        """Send a request, once more without reviewers where those are what is refused."""
+        answer = await self._client.send(method, path, body)
+        is_theirs = "reviewer" in str(answer.content).lower()
+        if answer.status != HTTPStatus.BAD_REQUEST or not body["reviewers"] or not is_theirs:
+            return answer, []
+        warning = str(self._client.refused(answer, "reviewers: not set"))
+        return await self._client.send(method, path, body | {"reviewers": []}), [warning]
 
     def _listing(self, head: str, base: str) -> str:
         """Return the path of the list of requests from a branch into another, in any state."""

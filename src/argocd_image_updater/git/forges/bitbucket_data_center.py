@@ -96,10 +96,8 @@ class BitbucketDataCenter:
             "reviewers": people,
             "draft": proposal.draft,
         }
-        answer = await self._client.send("POST", self._root, body)
-        if answer.status == HTTPStatus.CONFLICT and people and _is(answer, _REVIEWERS):
-            warnings.append(str(self._client.refused(answer, "reviewers: not set")))
-            answer = await self._client.send("POST", self._root, body | {"reviewers": []})
+        answer, more = await self._send("POST", self._root, body)
+        warnings += more
         if answer.status == HTTPStatus.CONFLICT and _is(answer, _DUPLICATE):
             found = await self.find(heads=[proposal.head], base=proposal.base)
             opened = [item for item in found if item.state is RequestState.OPEN]
@@ -117,12 +115,12 @@ class BitbucketDataCenter:
 
     async def update(self, request: PullRequestFacts, proposal: Proposal) -> Proposed:
         """Give an open request another text; what else it has stays."""
-        answer = await self._put(request, proposal)
+        answer, warnings = await self._put(request, proposal)
         if answer.status == HTTPStatus.CONFLICT:  # somebody changed it in between
-            answer = await self._put(request, proposal)
+            answer, warnings = await self._put(request, proposal)
         if answer.status != HTTPStatus.OK:
             raise self._client.refused(answer, f"{request.url} could not be updated")
-        return Proposed(self._read(answer.content))
+        return Proposed(self._read(answer.content), tuple(warnings))
 
     async def close(self, request: PullRequestFacts, *, comment: str) -> None:
         """Comment on a request and decline it."""
@@ -136,7 +134,23 @@ class BitbucketDataCenter:
         if answer.status != HTTPStatus.OK:
             raise self._client.refused(answer, f"{request.url} could not be declined")
 
-    async def _put(self, request: PullRequestFacts, proposal: Proposal) -> ForgeAnswer:
+    async def _send(
+        self, method: str, path: str, body: dict[str, object]
+    ) -> tuple[ForgeAnswer, list[str]]:
+        """Send a request, once more without the reviewers that are what is refused."""
+        answer = await self._client.send(method, path, body)
+        people = body["reviewers"]
+        is_theirs = answer.status == HTTPStatus.CONFLICT and _is(answer, _REVIEWERS)
+        if not is_theirs or not isinstance(people, list) or not people:
+            return answer, []
+        warning = str(self._client.refused(answer, "reviewers: not all set"))
+        refused = _refused(answer)
+        kept = [one for one in people if refused and one["user"]["name"] not in refused]
+        return await self._client.send(method, path, body | {"reviewers": kept}), [warning]
+
+    async def _put(
+        self, request: PullRequestFacts, proposal: Proposal
+    ) -> tuple[ForgeAnswer, list[str]]:
         now = await self._now(request)
         with reading(self._client):
             body: dict[str, object] = {
@@ -149,7 +163,7 @@ class BitbucketDataCenter:
             }
             if "draft" in now:
                 body["draft"] = bool(now["draft"])
-        return await self._client.send("PUT", f"{self._root}/{request.number}", body)
+        return await self._send("PUT", f"{self._root}/{request.number}", body)
 
     async def _decline(self, request: PullRequestFacts) -> ForgeAnswer:
         now = await self._now(request)
@@ -259,10 +273,21 @@ def _parts(connection: Connection) -> tuple[list[str], str, str]:
     return above, project, name
 
 
+def _errors(answer: ForgeAnswer) -> list[Any]:
+    errors = answer.content.get("errors") if isinstance(answer.content, dict) else None
+    return errors if isinstance(errors, list) else []
+
+
 def _is(answer: ForgeAnswer, exception: str) -> bool:
     """Whether a refusal is of this kind; its errors name the exceptions behind them."""
-    errors = answer.content.get("errors") if isinstance(answer.content, dict) else None
-    return any(exception in str(item) for item in errors) if isinstance(errors, list) else False
+    return any(exception in str(item) for item in _errors(answer))
+
+
+def _refused(answer: ForgeAnswer) -> set[str]:
+    """Return the names of the reviewers that are refused; empty where the server tells none."""
+    lists = [one.get("reviewerErrors") for one in _errors(answer) if isinstance(one, dict)]
+    told = [one for part in lists if isinstance(part, list) for one in part]
+    return {str(one.get("context")) for one in told if isinstance(one, dict)}
 
 
 BITBUCKET_DATA_CENTER = ForgeKind(
