@@ -15,6 +15,9 @@ import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding
+
 # Passwords that a registry accepts, and what `htpasswd -B` makes of them.
 ECR_TOKEN = "ecr-token-of-the-role"
 GOOGLE_TOKEN = "ya29.google-access-token"
@@ -75,13 +78,16 @@ class CloudServices:
     """Use as a context manager. tls: a server-side context; Entra ID is asked over TLS only.
 
     asked: names of the operations, in order. refuse: names of those that are refused. life_s: of
-    what is handed out.
+    what is handed out. entra_scope: for which Entra ID is asked. google_key: the public key of the
+    service account, where its signature is looked at.
     """
 
     def __init__(self, *, tls=None, life_s=43_200):
         self.asked = []
         self.refuse = set()
         self.life_s = life_s
+        self.entra_scope = "https://containerregistry.azure.net/.default"
+        self.google_key = None
         self._tls = tls
 
     def __enter__(self):
@@ -220,7 +226,11 @@ class CloudServices:
     def _google_token(self, form):
         """A JWT that the key of the service account signed, for an access token (RFC 7523)."""
         assert form["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer"
-        claims = form["assertion"].split(".")[1]
+        signed, _, signature = form["assertion"].rpartition(".")
+        if self.google_key:
+            signature = base64.urlsafe_b64decode(signature + "==")
+            self.google_key.verify(signature, signed.encode(), padding.PKCS1v15(), hashes.SHA256())
+        claims = signed.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
         assert claims["scope"] == "https://www.googleapis.com/auth/cloud-platform"
         assert claims["iss"] == "reader@p.iam.gserviceaccount.com"
@@ -249,7 +259,7 @@ class CloudServices:
         form = asked.form
         assert form["grant_type"] == "client_credentials"
         assert form["client_id"] == CLIENT
-        assert form["scope"] == "https://containerregistry.azure.net/.default"
+        assert form["scope"] == self.entra_scope
         assert form.get("client_assertion", POD_TOKEN) == POD_TOKEN
         assert form.get("client_secret") or form.get("client_assertion")
         return "entra", self._json(self._entra())

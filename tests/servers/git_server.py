@@ -64,6 +64,7 @@ http {{
     listen 127.0.0.1:{port} ssl;
     ssl_certificate {folder}/server.pem;
     ssl_certificate_key {folder}/server.pem;
+    include {folder}/*.extra;
     location ~ ^/moved/(.*)$ {{ return 301 https://$http_host/$1$is_args$args; }}
     location ~ ^/down/ {{ return 503; }}
     location ~ ^/(api|rest|2[.]0)/|/_apis/ {{ proxy_pass http://127.0.0.1:{api_port}; }}

@@ -208,7 +208,9 @@ class Engines:
     def _git_engine(self) -> GitEngine:
         options = self._options
         times = read_git_times(options.environment)
-        means = Means(read_proxies(options.environment), timeout_s=times.request_s)
+        means = Means(
+            read_proxies(options.environment), options.environment, timeout_s=times.request_s
+        )
         return GitEngine(
             GitSettings(
                 state_dir=options.state_dir,

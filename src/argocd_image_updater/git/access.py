@@ -20,11 +20,10 @@ from argocd_image_updater.git.credentials import (
     ANONYMOUS,
     CredentialKind,
     GitCredential,
-    own_secret_credential,
-    secret_reference,
 )
 from argocd_image_updater.git.failures import GitError
 from argocd_image_updater.git.guard import HostGuard
+from argocd_image_updater.git.own_secrets import own_secret_credential, secret_reference
 from argocd_image_updater.git.refs import HEADS, revision_fault, short_branch
 from argocd_image_updater.git.remote import RemoteTips, list_tips
 from argocd_image_updater.git.repository_secrets import repository_credential

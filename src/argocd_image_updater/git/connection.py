@@ -168,6 +168,7 @@ class Connection:
     def _secrets(self) -> tuple[str, ...]:
         """Return what must never be shown, the longest first."""
         found = {self.credential.password, self.credential.bearer_token, self.url.password}
+        found.add(self.credential.username.partition("%")[2])  # a session's token of AWS
         if self.url.is_http and self.credential.kind is not CredentialKind.NONE:
             found.add(self._authorization().partition(" ")[2])
         return tuple(sorted((text for text in found if text), key=len, reverse=True))

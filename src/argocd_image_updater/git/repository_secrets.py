@@ -22,6 +22,12 @@ from argocd_image_updater.core.argocd_secrets import (
     is_true,
     text_fields,
 )
+from argocd_image_updater.git.cloud_fields import (
+    INHERITED_CLOUD_FIELDS,
+    OWN_IDENTITY,
+    cloud_credential,
+    has_cloud_identity,
+)
 from argocd_image_updater.git.credentials import CredentialKind, GitCredential
 from argocd_image_updater.git.secret_fields import credential_fault, number_field
 from argocd_image_updater.git.urls import mask_url
@@ -38,8 +44,6 @@ _HAS_CREDENTIALS = (
     "sshPrivateKey",
     "tlsClientCertData",
     "githubAppPrivateKey",
-    "gcpServiceAccountKey",
-    "azureServicePrincipalClientSecret",
 )
 _INHERITED = (
     *_HAS_CREDENTIALS,
@@ -47,9 +51,7 @@ _INHERITED = (
     "githubAppID",
     "githubAppInstallationID",
     "githubAppEnterpriseBaseUrl",
-    "azureServicePrincipalClientId",
-    "azureServicePrincipalTenantId",
-    "azureActiveDirectoryEndpoint",
+    *INHERITED_CLOUD_FIELDS,
     "proxy",
     "noProxy",
 )
@@ -67,7 +69,7 @@ _BOOLEANS = (
     "enableLfs",
     "enableOCI",
     "forceHttpBasicAuth",
-    "useAzureWorkloadIdentity",
+    *OWN_IDENTITY,
 )
 _NUMBERS = ("githubAppID", "githubAppInstallationID", "depth")
 
@@ -237,12 +239,8 @@ def _usable(
             private_key=fields["githubAppPrivateKey"],
             enterprise_base_url=fields.get("githubAppEnterpriseBaseUrl", ""),
         )
-    if fields.get("gcpServiceAccountKey"):
-        return replace(
-            common,
-            kind=CredentialKind.GOOGLE_CLOUD,
-            google_account_key=fields["gcpServiceAccountKey"],
-        )
+    if credential := cloud_credential(fields, common):
+        return credential
     if fields.get("bearerToken"):
         return replace(common, kind=CredentialKind.BEARER, bearer_token=fields["bearerToken"])
     if common.client_certificate and common.client_key:
@@ -250,14 +248,12 @@ def _usable(
     raise credential_fault(
         f"the credentials for {mask_url(repository)!r} in {origin} are incomplete or of a kind "
         "that is not supported: set password, bearerToken, sshPrivateKey, the githubApp keys, "
-        "gcpServiceAccountKey, or tlsClientCertData with tlsClientCertKey"
+        "the identity of a cloud, or tlsClientCertData with tlsClientCertKey"
     )
 
 
 def _has_credentials(fields: Mapping[str, str]) -> bool:
-    return any(fields.get(name) for name in _HAS_CREDENTIALS) or (
-        is_true(fields.get("useAzureWorkloadIdentity"))
-    )
+    return any(fields.get(name) for name in _HAS_CREDENTIALS) or has_cloud_identity(fields)
 
 
 def _check_values(fields: Mapping[str, str], origin: str) -> None:

@@ -65,3 +65,41 @@ def test_an_app_without_installation_is_complete():
     found = find(secret(READ, githubAppID="12", githubAppPrivateKey="PEM"))
     assert found.kind is CredentialKind.GITHUB_APP
     assert found.installation_id == 0
+
+
+PRINCIPAL = {
+    "azureServicePrincipalClientId": "client",
+    "azureServicePrincipalTenantId": "tenant",
+    "azureServicePrincipalClientSecret": "s3cret",
+}
+ACCESS_KEY = {"awsAccessKeyId": "AKIA", "awsSecretAccessKey": "s3cret"}
+
+
+@pytest.mark.parametrize(
+    ("fields", "kind", "own"),
+    [
+        ({"gcpServiceAccountKey": "{}"}, CredentialKind.GOOGLE_CLOUD, False),
+        ({"useGoogleIdentity": "true"}, CredentialKind.GOOGLE_CLOUD, True),
+        (PRINCIPAL, CredentialKind.AZURE, False),
+        ({"useAzureWorkloadIdentity": "true"}, CredentialKind.AZURE, True),
+        (ACCESS_KEY, CredentialKind.AWS, False),
+        ({"useAwsIdentity": "1"}, CredentialKind.AWS, True),
+        ({"bearerToken": "t", "useAwsIdentity": "false"}, CredentialKind.BEARER, False),
+    ],
+)
+def test_identities_of_clouds_are_credentials(fields, kind, own):
+    found = find(secret(READ_GROUP, **fields))
+    assert (found.kind, found.cloud.own) == (kind, own)
+    assert "s3cret" not in repr(found)
+
+
+def test_an_identity_comes_from_the_template_as_other_credentials_do():
+    own = secret(READ, proxy="http://proxy:1")
+    found = find(own, secret(READ_GROUP, url=GROUP, **ACCESS_KEY))
+    assert (found.kind, found.proxy) == (CredentialKind.AWS, "http://proxy:1")
+
+
+@pytest.mark.parametrize("name", ["useGoogleIdentity", "useAwsIdentity"])
+def test_what_is_no_boolean_is_told(name):
+    with pytest.raises(GitError, match=f"{name} must be true or false"):
+        find(secret(READ, **{name: "yes"}))

@@ -66,6 +66,13 @@ class ForgeAnswer:
         return found[1] if found else ""
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A body that is sent as a form instead of as JSON."""
+
+    fields: Mapping[str, str] = field(repr=False)
+
+
 class ForgeClient:
     """Asks one forge about one repository.
 
@@ -202,8 +209,8 @@ class ForgeClient:
         host = urlsplit(url).hostname or ""
         if is_forbidden_host(host):
             raise self.fault(f"{host} is an address that is never asked", FailureKind.CONFIG)
-        data = None if body is None else json.dumps(body).encode()
-        headers = self._headers | ({"Content-Type": "application/json"} if data else {})
+        data, kind = _encoded(body)
+        headers = self._headers | ({"Content-Type": kind} if data else {})
         try:
             async with self._opened().request(
                 method,
@@ -294,6 +301,13 @@ class ForgeClient:
             if secret:
                 text = text.replace(secret, "***")
         return text
+
+
+def _encoded(body: object) -> tuple[bytes | None, str]:
+    """Return the bytes of a body and their media type."""
+    if isinstance(body, Form):
+        return urlencode(body.fields).encode(), "application/x-www-form-urlencoded"
+    return None if body is None else json.dumps(body).encode(), "application/json"
 
 
 _RIGHTS = {Reason.PUSH_REJECTED: "the contents of the repository"}

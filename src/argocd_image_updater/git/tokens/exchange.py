@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING
 
 from argocd_image_updater.git.credentials import CredentialKind
 from argocd_image_updater.git.failures import GitError
+from argocd_image_updater.git.tokens.azure import AzureTokens
+from argocd_image_updater.git.tokens.codecommit import CodeCommitPasswords
 from argocd_image_updater.git.tokens.github_app import GitHubApps
+from argocd_image_updater.git.tokens.google import GoogleTokens
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +29,9 @@ class TokenServices:
     def __init__(self, means: Means) -> None:
         self._services: Mapping[CredentialKind, TokenService] = {
             CredentialKind.GITHUB_APP: GitHubApps(means),
+            CredentialKind.GOOGLE_CLOUD: GoogleTokens(means),
+            CredentialKind.AZURE: AzureTokens(means),
+            CredentialKind.AWS: CodeCommitPasswords(means),
         }
 
     def serves(self, credential: GitCredential) -> bool:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, TypeGuard
 
 from argocd_image_updater.net.proxies import DIRECT, ProxyRules
 from argocd_image_updater.net.timing import REAL_TIME, Timing
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from argocd_image_updater.git.connection import Connection
     from argocd_image_updater.git.credentials import GitCredential
 
 TOKEN_LIMIT = 32_768  # characters; those of Entra ID have some thousand
 REQUEST_S = 15.0
+DOCS = "docs/git-credentials.md"
 _TOKEN = re.compile(r"[!-~]+")  # what a header can carry
 
 
@@ -46,9 +49,13 @@ class TokenService(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """How services are asked. timeout_s: of one exchange, whatever it takes."""
+    """How services are asked.
+
+    environment: of the process, where clouds say who this program is. timeout_s: of one question.
+    """
 
     proxies: ProxyRules = DIRECT
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     timing: Timing = REAL_TIME
     timeout_s: float = REQUEST_S
 
