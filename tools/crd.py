@@ -216,6 +216,11 @@ def _image_summary() -> dict[str, Any]:
     members: dict[str, Any] = {
         name: {"description": text, "type": "string"} for name, text in texts.items()
     }
+    members["rollout"] = {
+        "description": "How far the change that was pushed has come: Written, Seen (by Argo CD), "
+        "Synced, Healthy or Failed.",
+        "type": "string",
+    }
     members["lastTransitionTime"] = {
         "description": "When the reason changed last.",
         "type": "string",

@@ -107,6 +107,13 @@ CLUSTER_FLAGS: tuple[Flag, ...] = (
         default=False,
         env="IMAGE_UPDATER_KUBE_EVENTS",
     ),
+    _cluster(
+        "refresh-after-push",
+        "Have Argo CD look at an Application right after the branch it follows was pushed.",
+        kind=Kind.BOOL,
+        default=True,
+        env="IMAGE_UPDATER_REFRESH_AFTER_PUSH",
+    ),
     _cluster("metrics-bind-address", "Address of the metrics server; 0 = off.", default="0"),
     _cluster(
         "metrics-secure", "Serve metrics over TLS with authorisation.", kind=Kind.BOOL, default=True

@@ -33,6 +33,7 @@ class ClusterOptions:
     registries_conf_path: str
     warmup_cache: bool
     disable_kube_events: bool
+    refresh_after_push: bool
     metrics_bind_address: str
     metrics_secure: bool
     health_probe_bind_address: str
@@ -62,6 +63,7 @@ def read_cluster_options(*, given: Mapping[str, Any], environ: Mapping[str, str]
         registries_conf_path=value["registries-conf-path"],
         warmup_cache=value["warmup-cache"],
         disable_kube_events=value["disable-kube-events"],
+        refresh_after_push=value["refresh-after-push"],
         metrics_bind_address=value["metrics-bind-address"],
         metrics_secure=value["metrics-secure"],
         health_probe_bind_address="0" if once else value["health-probe-bind-address"],

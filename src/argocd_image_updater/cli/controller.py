@@ -104,6 +104,7 @@ def controller_options(options: ClusterOptions) -> ControllerOptions:
             argocd_repositories=run.credentials.argocd_repositories,
         ),
         events=not options.disable_kube_events,
+        refresh_after_push=options.refresh_after_push,
         probe_address=options.health_probe_bind_address,
         metrics_address=options.metrics_bind_address,
         metrics_secure=options.metrics_secure,

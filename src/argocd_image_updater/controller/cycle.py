@@ -24,11 +24,11 @@ from argocd_image_updater.writers.branches import write_branches
 from argocd_image_updater.writers.result import WriteReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 
     from argocd_image_updater.controller.flips import RemembersWrites
     from argocd_image_updater.controller.gather import AsksRegistries, AsksRepositories
-    from argocd_image_updater.core.application import ObjectKey
+    from argocd_image_updater.core.application import Application, ObjectKey
     from argocd_image_updater.core.batches import BranchBatch
     from argocd_image_updater.core.due import Policy
     from argocd_image_updater.core.plan import ApplicationPlan
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.shards import Share
     from argocd_image_updater.core.snapshot import Snapshot
     from argocd_image_updater.writers.branches import Pusher
+    from argocd_image_updater.writers.result import WriteResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +54,25 @@ class Progress:
 def _anybody() -> None: ...
 
 
+async def _unheard(_results: Sequence[WriteResult]) -> None: ...
+
+
 class FindsCredentials(Protocol):
     """Gives each image that names no credentials those that are found for it."""
 
     async def complete(
         self, intents: Sequence[ApplicationIntent]
     ) -> Sequence[ApplicationIntent]: ...
+
+
+class FollowsRollouts(Protocol):
+    """Remembers what was pushed, and says in later cycles where it stands."""
+
+    async def remember(self, results: Iterable[WriteResult]) -> None: ...
+
+    async def follow(
+        self, report: CycleReport, applications: Iterable[Application]
+    ) -> CycleReport: ...
 
 
 class WritesApplications(Protocol):
@@ -81,7 +95,8 @@ class Services:
 
     check_turn: called right before anything is written; raises where this process may not.
     history: of writes, by which flips are held; None = none are. credentials: None = nothing is
-    looked for.
+    looked for. tell_pushed: called with what became of each branch; never fails. rollouts: None =
+    what becomes of a push is not followed.
     """
 
     registries: AsksRegistries
@@ -92,6 +107,8 @@ class Services:
     check_turn: Callable[[], None] = _anybody
     history: RemembersWrites | None = None
     credentials: FindsCredentials | None = None
+    tell_pushed: Callable[[Sequence[WriteResult]], Awaitable[None]] = _unheard
+    rollouts: FollowsRollouts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +167,12 @@ async def run_cycle(
     services.check_turn()
     written = await _write(plans, services=services, settings=settings)
     await flips.remember(written.results)
+    if services.rollouts is not None:
+        await services.rollouts.remember(written.results)
     writing(work, work)
     report = report_cycle(snapshot, resolutions, plans, written=written, dry_run=settings.dry_run)
+    if services.rollouts is not None:
+        report = await services.rollouts.follow(report, snapshot.applications)
     return replace(report, ownership=ownership, warnings=(*flips.warnings(), *report.warnings))
 
 
@@ -204,6 +225,7 @@ async def _write(
             git=services.git,
             template=settings.commit_template,
             dry_run=settings.dry_run,
+            tell=services.tell_pushed,
         ),
         services.write_requests(
             [batch for batch in batches if batch.request is not None],

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from argocd_image_updater.controller.series import CONTROLLER, Series
 from argocd_image_updater.core.reasons import Reason
+from argocd_image_updater.core.refreshes import RefreshEnd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -159,6 +160,10 @@ class Metrics:
         traffic.rest_client.labels(code, exchange.host, exchange.method).inc()
         traffic.kube_time.observe(exchange.elapsed_s)
 
+    def observe_refresh(self, end: RefreshEnd) -> None:
+        """Count how asking Argo CD to look at an Application ended."""
+        self._series.cycle.refreshes.labels(end.value).inc()
+
     def set_leader(self, lease: str, *, is_leader: bool) -> None:
         """Note whether this replica holds a Lease."""
         self._series.process.leads.labels(lease).set(is_leader)
@@ -182,6 +187,8 @@ class Metrics:
             cycle.cycles.labels(result)
         for reason in Reason:
             cycle.decisions.labels(reason.value)
+        for end in RefreshEnd:
+            cycle.refreshes.labels(end.value)
         for result in ("success", "failure"):
             process.reloads.labels(result)
         process.settings_good.set(1)

@@ -167,6 +167,11 @@ class CycleSeries:
         self.decisions = make.counter(
             f"{OURS}_decisions_total", "Decisions about images by reason.", ("reason",)
         )
+        self.refreshes = make.counter(
+            f"{OURS}_refreshes_total",
+            "Applications that Argo CD was to look at after a push, by result.",
+            ("result",),
+        )
         self.reconciles = make.counter(
             "controller_runtime_reconcile_total",
             "ImageUpdaters worked on, by result.",

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from argocd_image_updater.core.deployment import UNKNOWN_DEPLOYMENT, Deployment
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -116,6 +118,7 @@ class Application:
 
     live_images: the texts of ``status.summary.images`` in order.
     has_status: a ``status`` with a source type, source types or a summary is present.
+    deployment: how it stands; another one is no change of the Application.
     """
 
     key: ObjectKey
@@ -134,6 +137,7 @@ class Application:
     resource_version: str = ""
     deleting: bool = False
     origin: Origin = Origin()
+    deployment: Deployment = field(default=UNKNOWN_DEPLOYMENT, compare=False)
 
     def source_at(self, ref: SourceRef) -> Source | None:
         """Return the source that `ref` names, or None where there is none."""

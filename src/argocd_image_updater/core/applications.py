@@ -20,6 +20,7 @@ from argocd_image_updater.core.application import (
     Origin,
     Source,
 )
+from argocd_image_updater.core.deployment import Deployment, read_deployment
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.schema import Block, Flag, ListOf, Report, Shape, Text, check
 from argocd_image_updater.core.settings import Problem
@@ -103,7 +104,14 @@ def decode_application(
     warnings: list[str] = []
     labels = _string_map(document, "labels", label=label, warnings=warnings)
     annotations = _string_map(document, "annotations", label=label, warnings=warnings)
-    application = _application(cleaned, key, labels=labels, annotations=annotations, origin=origin)
+    application = _application(
+        cleaned,
+        key,
+        labels=labels,
+        annotations=annotations,
+        deployment=read_deployment(document.get("status")),
+        origin=origin,
+    )
     return application, [], warnings
 
 
@@ -127,6 +135,7 @@ def _application(
     *,
     labels: Mapping[str, str],
     annotations: Mapping[str, str],
+    deployment: Deployment,
     origin: Origin,
 ) -> Application:
     metadata = cleaned["metadata"]
@@ -150,6 +159,7 @@ def _application(
         resource_version=metadata.get("resourceVersion", ""),
         deleting=bool(metadata.get("deletionTimestamp")),
         origin=origin,
+        deployment=deployment,
     )
 
 

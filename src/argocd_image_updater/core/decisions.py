@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from argocd_image_updater.core.application import ObjectKey
     from argocd_image_updater.core.reference import ImageTag
+    from argocd_image_updater.core.rollouts import Stage
     from argocd_image_updater.core.settings import ImageSettings
 
 
@@ -48,6 +49,7 @@ class Decision:
     current_from: where the current tag was read (``live``, a file path, ``parameters``).
     written_to: where the change went or would go, empty when nothing is written.
     due_at_ns: when the decision will change by itself, None = not by time.
+    rollout: how far the change that was pushed has come, None = nothing is known of one.
     trace: verdicts for every tag, newest first; computed only when called.
     """
 
@@ -69,6 +71,7 @@ class Decision:
     considered: bool = False
     warnings: tuple[str, ...] = ()
     due_at_ns: int | None = field(default=None, compare=False)
+    rollout: Stage | None = None
 
     @property
     def outcome(self) -> Outcome:

@@ -2,7 +2,8 @@
 
 An entry is about one image of one Application, or, without an image, about an Application that
 could not be used at all. Its time is that of the last change of its reason, taken over from the
-status before. Source of the fields: docs/status.md.
+status before; so is how far its change has come, where a cycle does not know.
+Source of the fields: docs/status.md.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from argocd_image_updater.core.bounded_text import plain
 from argocd_image_updater.core.failures import is_failure, without_place
 from argocd_image_updater.core.instants import is_instant
 from argocd_image_updater.core.reasons import OUTCOME_OF, Outcome
+from argocd_image_updater.core.rollouts import Stage
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -33,8 +35,9 @@ _RANKS = {
     Outcome.SKIPPED: _SKIPPED,
     Outcome.CURRENT: _CURRENT,
 }
-# Of these the reason and the tags say everything.
+# Of these the reason and the tags say everything, unless a change is on its way.
 _SPEAK_FOR_THEMSELVES = frozenset((_UPDATED, _CURRENT))
+_STAGES = frozenset(Stage)
 _Identity = tuple[str, str, str]
 
 
@@ -52,10 +55,13 @@ def image_states(
     entries = [_of_decision(decision) for decision in decisions]
     entries += (_of_problem(item) for item in problems if item.application and not item.quiet)
     entries.sort(key=lambda ranked: (ranked[0], _identity(ranked[1])))
-    since = _transitions(previous)
+    since, rollouts = _transitions(previous), _rollouts(previous)
     shown = [entry for _, entry in entries[:IMAGES_LIMIT]]
     for entry in shown:
         entry["lastTransitionTime"] = since.get((_identity(entry), entry["reason"]), now)
+        if "rollout" not in entry:
+            known = rollouts.get((_identity(entry), entry.get("chosen")), "")
+            entry.update(_entry(rollout=known))
     reasons = Counter(entry["reason"] for _, entry in entries)
     found: dict[str, Any] = {"images": shown, "reasons": dict(sorted(reasons.items()))}
     if len(entries) > IMAGES_LIMIT:
@@ -73,8 +79,15 @@ def _of_decision(decision: Decision) -> tuple[int, dict[str, Any]]:
         current=_tag(decision.current),
         chosen=_tag(decision.chosen),
         reason=str(decision.reason),
-        message="" if rank in _SPEAK_FOR_THEMSELVES else plain(message, _MESSAGE_LIMIT),
+        message=plain(message, _MESSAGE_LIMIT) if _needs_words(decision, rank) else "",
+        rollout=str(decision.rollout or ""),
     )
+
+
+def _needs_words(decision: Decision, rank: int) -> bool:
+    if rank == _CURRENT:
+        return decision.rollout not in {None, Stage.HEALTHY}
+    return rank not in _SPEAK_FOR_THEMSELVES
 
 
 def _of_problem(problem: Problem) -> tuple[int, dict[str, Any]]:
@@ -116,4 +129,16 @@ def _transitions(previous: object) -> dict[tuple[_Identity, str], str]:
         if isinstance(entry, dict) and is_instant(entry.get("lastTransitionTime")):
             told = _identity(entry), str(entry.get("reason"))
             found.setdefault(told, entry["lastTransitionTime"])
+    return found
+
+
+def _rollouts(previous: object) -> dict[tuple[_Identity, object], str]:
+    """Return how far the change of each entry before has come, by what was chosen."""
+    entries: Sequence[object] = previous if isinstance(previous, list) else ()
+    found: dict[tuple[_Identity, object], str] = {}
+    for entry in entries:
+        if isinstance(entry, dict) and isinstance(entry.get("chosen"), str):
+            stage = entry.get("rollout")
+            if isinstance(stage, str) and stage in _STAGES:
+                found.setdefault((_identity(entry), entry["chosen"]), stage)
     return found

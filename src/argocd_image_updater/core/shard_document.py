@@ -22,6 +22,7 @@ from argocd_image_updater.core.decisions import Change, Decision
 from argocd_image_updater.core.reasons import OUTCOME_OF, Outcome, Reason
 from argocd_image_updater.core.reference import ImageTag
 from argocd_image_updater.core.report import Counters, ResourceResult
+from argocd_image_updater.core.rollouts import Stage
 from argocd_image_updater.core.settings import Problem
 from argocd_image_updater.core.shard_report import ResourcePart, ShardReport
 from argocd_image_updater.errors import RemoteError
@@ -51,6 +52,7 @@ class ReportMalformed(RemoteError):
     """A document is no report of a shard."""
 
 
+_STAGES = frozenset(Stage)
 _Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
 
 
@@ -78,6 +80,7 @@ class _Decision(msgspec.Struct, omit_defaults=True):
     change: _Change | None = None
     to: str = ""
     considered: bool = False
+    rollout: str = ""
 
 
 class _Problem(msgspec.Struct, omit_defaults=True):
@@ -276,6 +279,7 @@ def _decision(item: Decision) -> _Decision:
         change=None if change is None else _change(change),
         to=plain(item.written_to, _NAME),
         considered=item.considered,
+        rollout=str(item.rollout or ""),
     )
 
 
@@ -310,6 +314,8 @@ def _decision_of(item: _Decision, resource: ObjectKey) -> Decision:
         ),
         written_to=plain(item.to, _NAME),
         considered=item.considered,
+        # A newer version may tell of more than is known here.
+        rollout=Stage(item.rollout) if item.rollout in _STAGES else None,
     )
 
 

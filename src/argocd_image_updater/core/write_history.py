@@ -123,11 +123,11 @@ def _destination(plan: ApplicationPlan, write: ImageWrite) -> str:
         return f"Application {intent.application.key} {placement_of(intent, write.settings).ref}"
     branch = (where.push_branch or where.base.branch).removeprefix(_BRANCHES)
     branch = "" if branch == "HEAD" else branch
-    repository = _repository(where.base.repository)
+    repository = repository_place(where.base.repository)
     return f"{repository} {branch or 'default branch'} {intent.write_back.target_path or '.'}"
 
 
-def _repository(url: str) -> str:
+def repository_place(url: str) -> str:
     """Return a text that is equal for the usual spellings of one repository."""
     scheme, mark, rest = url.strip().lower().rpartition("://")
     host, slash, path = rest.partition("/")

@@ -80,8 +80,8 @@ class CommitResult:
 class PushResult:
     """The outcome of a batch: one result per planned commit, in their order.
 
-    branch: full name of the branch that was pushed. tip: its commit afterwards. attempts: pushes.
-    warnings: things a user should look at.
+    branch: full name of the branch that was pushed, is_default: of the repository. tip: its commit
+    afterwards. attempts: pushes. warnings: things a user should look at.
     """
 
     results: tuple[CommitResult, ...]
@@ -89,3 +89,4 @@ class PushResult:
     tip: str = ""
     attempts: int = 0
     warnings: tuple[str, ...] = field(default=())
+    is_default: bool = False

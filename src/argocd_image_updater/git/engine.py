@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.facts import Failure, FailureKind, FileFact
@@ -217,6 +217,7 @@ class GitEngine:
         attempt = 1
         while True:
             start, checkout = await self._load(access, batch)
+            default = access.known_tips().default
             series = await self._compute(checkout, batch)
             if earlier is not None:
                 arrived = earlier.tip in {*checkout.parents, checkout.commit}
@@ -226,7 +227,8 @@ class GitEngine:
             sent = await self._sender.send(access, start, series, commits=batch.commits)
             series, answer = sent.series, sent.answer
             if answer.verdict is PushVerdict.ACCEPTED:
-                return pushed_result(series, branch=start.branch, attempts=attempt)
+                pushed = pushed_result(series, branch=start.branch, attempts=attempt)
+                return replace(pushed, is_default=start.branch == default)
             if answer.verdict is PushVerdict.REFUSED or attempt >= self._settings.push_attempts:
                 assert answer.error is not None, "only an accepted push has no error"
                 return unpushed_result(

@@ -41,7 +41,36 @@ class _Metadata(TypedDict, total=False):
     annotations: dict[str, str]
 
 
+class _Revisions(TypedDict, total=False):
+    status: Any
+    revision: Any
+    revisions: Any
+
+
+class _Health(TypedDict, total=False):
+    status: Any
+
+
+class _Operation(TypedDict, total=False):
+    phase: Any
+    message: Any
+    syncResult: _Revisions
+
+
+class _HydrateOperation(TypedDict, total=False):
+    drySHA: Any
+
+
+class _Hydrator(TypedDict, total=False):
+    currentOperation: _HydrateOperation
+    lastSuccessfulOperation: _HydrateOperation
+
+
 class _ApplicationStatus(TypedDict, total=False):
+    sync: _Revisions
+    health: _Health
+    operationState: _Operation
+    sourceHydrator: _Hydrator
     sourceType: Any
     sourceTypes: Any
     summary: Any

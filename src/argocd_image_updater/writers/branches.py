@@ -15,10 +15,11 @@ from argocd_image_updater.writers.commit_series import commit_series
 from argocd_image_updater.writers.result import WriteReport, WriteStatus, ended
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from argocd_image_updater.core.batches import BranchBatch
     from argocd_image_updater.git.batch import PushBatch, PushResult
+    from argocd_image_updater.writers.result import WriteResult
 
 
 class Pusher(Protocol):
@@ -29,13 +30,28 @@ class Pusher(Protocol):
     async def preview(self, batch: PushBatch) -> PushResult: ...
 
 
+async def _nobody(_results: Sequence[WriteResult]) -> None: ...
+
+
 async def write_branches(
-    batches: Sequence[BranchBatch], *, git: Pusher, template: str, dry_run: bool
+    batches: Sequence[BranchBatch],
+    *,
+    git: Pusher,
+    template: str,
+    dry_run: bool,
+    tell: Callable[[Sequence[WriteResult]], Awaitable[None]] = _nobody,
 ) -> WriteReport:
-    """Push all batches, different repositories at the same time."""
-    reports = await asyncio.gather(
-        *(_contained(batch, git=git, template=template, dry_run=dry_run) for batch in batches)
-    )
+    """Push all batches, different repositories at the same time.
+
+    tell: called with what became of each branch as soon as that is known; never fails.
+    """
+
+    async def write(batch: BranchBatch) -> WriteReport:
+        report = await _contained(batch, git=git, template=template, dry_run=dry_run)
+        await tell(report.results)
+        return report
+
+    reports = await asyncio.gather(*map(write, batches))
     return WriteReport(
         results=tuple(result for report in reports for result in report.results),
         commits=tuple(commit for report in reports for commit in report.commits),

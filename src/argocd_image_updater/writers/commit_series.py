@@ -17,6 +17,7 @@ from argocd_image_updater.core.edits.diff import unified_diff
 from argocd_image_updater.core.edits.result import EditRefused
 from argocd_image_updater.core.parameters.dispatch import TargetMismatch
 from argocd_image_updater.core.reasons import Reason
+from argocd_image_updater.core.refreshes import Push
 from argocd_image_updater.core.report import CommitRecord
 from argocd_image_updater.core.targets import edit_target, pick_target, target_paths
 from argocd_image_updater.errors import (
@@ -58,10 +59,24 @@ class CommitSeries:
         results: list[WriteResult] = []
         commits: list[CommitRecord] = []
         for edit, commit, result in zip(self.edits, self.commits, outcome.results, strict=True):
-            results += _results(edit, result, branch=branch, dry_run=dry_run)
+            push = self._push_of(result, outcome, branch=branch)
+            ends = _results(edit, result, branch=branch, dry_run=dry_run)
+            results += (replace(end, push=push) for end in ends)
             if result.status in {CommitStatus.PUSHED, CommitStatus.PLANNED}:
                 commits.append(_record(self.batch, edit, commit, result=result, branch=branch))
         return WriteReport(_warned(results, outcome.warnings), tuple(commits))
+
+    def _push_of(self, result: CommitResult, outcome: PushResult, *, branch: str) -> Push | None:
+        """Return what a commit brought, None where it is not there or waits in a request."""
+        if result.status is not CommitStatus.PUSHED or self.batch.request is not None:
+            return None
+        return Push(
+            self.batch.base.repository,
+            branch,
+            result.commit,
+            outcome.tip,
+            is_default=outcome.is_default,
+        )
 
 
 def _warned(results: Sequence[WriteResult], warnings: tuple[str, ...]) -> tuple[WriteResult, ...]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from argocd_image_updater.core.plan import ApplicationPlan
     from argocd_image_updater.core.reasons import Reason
+    from argocd_image_updater.core.refreshes import Push
     from argocd_image_updater.core.report import CommitRecord, PatchRecord
 
 
@@ -28,7 +29,8 @@ class WriteStatus(StrEnum):
 class WriteResult:
     """The end of one Application's write.
 
-    where: file, branch or object, for people. reason: only for HELD and FAILED.
+    where: file, branch or object, for people. reason: only for HELD and FAILED. push: to a branch to
+    stay, where there was one.
     """
 
     plan: ApplicationPlan
@@ -37,6 +39,7 @@ class WriteResult:
     message: str = ""
     reason: Reason | None = None
     warnings: tuple[str, ...] = ()
+    push: Push | None = None
 
 
 @dataclass(frozen=True, slots=True)

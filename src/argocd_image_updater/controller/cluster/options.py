@@ -73,6 +73,7 @@ class ControllerOptions:
     git: GitIdentity = field(default_factory=GitIdentity)
     credentials: CredentialRules = field(default_factory=CredentialRules)
     events: bool = True
+    refresh_after_push: bool = True
     probe_address: str = ":8081"
     metrics_address: str = "0"
     metrics_secure: bool = True

@@ -45,6 +45,7 @@ from argocd_image_updater.net.proxies import read_proxies
 from argocd_image_updater.state.directory import check_state_directory
 from argocd_image_updater.web.readiness import Readiness
 from argocd_image_updater.writers.applications import ApplicationWriter
+from argocd_image_updater.writers.refreshes import ApplicationRefresher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -201,6 +202,7 @@ class Controller:
             turns=turns,
             observe=self._metrics.observe_registry,
             observe_cache=self._metrics.observe_cache,
+            refresher=self._refresher(),
         )
         statuses = Statuses(
             store=self._store, writer=StatusWriter(self._client), turns=turns, reports=reports
@@ -221,6 +223,13 @@ class Controller:
             finally:
                 await end_tasks(others)
         return None
+
+    def _refresher(self) -> ApplicationRefresher | None:
+        if not self._options.refresh_after_push:
+            return None
+        return ApplicationRefresher(
+            self._client, store=self._store, observe=self._metrics.observe_refresh
+        )
 
     def _loop(self, session: ClusterSession, turns: Turns, statuses: Statuses) -> Loop:
         schedule = self._schedule

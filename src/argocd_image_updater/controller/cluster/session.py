@@ -18,6 +18,7 @@ from argocd_image_updater.controller.credential_search import CredentialSearch, 
 from argocd_image_updater.controller.cycle import CycleSettings, Services, run_cycle
 from argocd_image_updater.controller.engines import EngineOptions, Engines
 from argocd_image_updater.controller.repositories import Repositories
+from argocd_image_updater.controller.rollouts import Rollouts
 from argocd_image_updater.controller.trust import (
     KNOWN_HOSTS_CONFIG_MAP,
     TLS_CONFIG_MAP,
@@ -59,12 +60,14 @@ if TYPE_CHECKING:
     from argocd_image_updater.registry.cache_lookups import CacheLookup
     from argocd_image_updater.registry.endpoints import EndpointTable
     from argocd_image_updater.registry.traffic import Exchange
+    from argocd_image_updater.writers.refreshes import ApplicationRefresher
 
 
 class ClusterSession:
     """Holds the engines while this process works; an asynchronous context manager.
 
-    applications: as they were before the last cycle wrote to them.
+    applications: as they were before the last cycle wrote to them. refresher: None = Argo CD is not
+    told of pushes.
     """
 
     def __init__(
@@ -80,6 +83,7 @@ class ClusterSession:
         turns: Turns,
         observe: Callable[[Exchange], None],
         observe_cache: Callable[[CacheLookup], None],
+        refresher: ApplicationRefresher | None = None,
     ) -> None:
         self._options = options
         self._namespaces = namespaces
@@ -95,6 +99,7 @@ class ClusterSession:
         self._files = files
         self._write_applications = write_applications
         self._turns = turns
+        self._refresher = refresher
         self.applications: Mapping[ObjectKey, Application] = {}
         self._trust_folder = options.state_dir / "trust"
         self._engines = Engines(
@@ -107,6 +112,7 @@ class ClusterSession:
 
     async def __aenter__(self) -> Self:
         await self._engines.__aenter__()
+        self._rollouts = Rollouts(self._engines.rollouts)
         return self
 
     async def __aexit__(
@@ -145,16 +151,7 @@ class ClusterSession:
                 self._engines.registries.locate,
                 now_ns=time.time_ns(),
             ),
-            services=Services(
-                registries=self._engines.verified_registries,
-                repositories=Repositories(self._engines.git, trouble=trouble),
-                git=self._engines.git,
-                write_requests=self._engines.write_requests,
-                write_applications=self._write_applications,
-                history=self._engines.history,
-                credentials=search if self._rules.is_on else None,
-                check_turn=self._turns.check,
-            ),
+            services=self._services(search, trouble=trouble),
             settings=self._cycle_settings(loaded.template),
             due=[key for key in due if key not in unusable],
             share=share,
@@ -164,8 +161,30 @@ class ClusterSession:
             _with_failures(report, unusable) if share.writes_status else report,
             requests=self._engines.requests(),
             duration_s=time.monotonic() - started,
-            warnings=(*troubles, *loaded.warnings, *search.warnings, *report.warnings),
+            warnings=(
+                *troubles,
+                *loaded.warnings,
+                *search.warnings,
+                *(self._refresher.take_warnings() if self._refresher else ()),
+                *report.warnings,
+            ),
         )
+
+    def _services(self, search: CredentialSearch, *, trouble: str) -> Services:
+        services = Services(
+            registries=self._engines.verified_registries,
+            repositories=Repositories(self._engines.git, trouble=trouble),
+            git=self._engines.git,
+            write_requests=self._engines.write_requests,
+            write_applications=self._write_applications,
+            history=self._engines.history,
+            credentials=search if self._rules.is_on else None,
+            check_turn=self._turns.check,
+            rollouts=self._rollouts,
+        )
+        if self._refresher is None:
+            return services
+        return replace(services, tell_pushed=self._refresher)
 
     @property
     def git_statistics(self) -> GitStatistics:
