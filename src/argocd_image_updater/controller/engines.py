@@ -33,6 +33,7 @@ from argocd_image_updater.registry.engine import RegistryEngine
 from argocd_image_updater.registry.network import RegistryNetwork
 from argocd_image_updater.state.directory import StateDirectory
 from argocd_image_updater.state.facts import FactStore
+from argocd_image_updater.state.rollouts import RolloutStore
 from argocd_image_updater.state.sightings import SightingStore
 from argocd_image_updater.state.writes import WriteHistory
 from argocd_image_updater.writers.requests import RequestWriter
@@ -129,6 +130,10 @@ class Engines:
                 WriteHistory.open, options.state_dir / "writes.db"
             )
             opened.push_async_callback(asyncio.to_thread, self.history.close)
+            self.rollouts = await asyncio.to_thread(
+                RolloutStore.open, options.state_dir / "rollouts.db"
+            )
+            opened.push_async_callback(asyncio.to_thread, self.rollouts.close)
             self._seen = await asyncio.to_thread(
                 SightingStore.open, options.state_dir / "sightings.db"
             )
@@ -235,7 +240,7 @@ class Engines:
 
     def troubles(self) -> tuple[str, ...]:
         """Return what was not kept since the last call, and why."""
-        keepers = (self.store, self._seen, self.git)
+        keepers = (self.store, self._seen, self.rollouts, self.git)
         return tuple(filter(None, (keeper.take_trouble() for keeper in keepers)))
 
     def _close_seen(self) -> None:
