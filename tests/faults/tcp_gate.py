@@ -1,4 +1,4 @@
-"""A relay that stops in the middle of an answer: after so many bytes from the server."""
+"""A relay that stops, or breaks off, in the middle of what is sent: after so many bytes."""
 
 import contextlib
 import socket
@@ -9,11 +9,16 @@ _CHUNK_BYTES = 4096
 
 
 class TcpGate:
-    """Use as a context manager. hold_after: bytes from the server, of all connections together."""
+    """Use as a context manager. hold_after: bytes from the server, of all connections together.
 
-    def __init__(self, port, *, hold_after):
+    side: whose bytes count instead, ``client``. cuts: connections end there, until `go` is set.
+    """
+
+    def __init__(self, port, *, hold_after, side="server", cuts=False):
         self._target = ("127.0.0.1", port)
         self._hold_after = hold_after
+        self._side = side
+        self._cuts = cuts
         self._passed = 0
         self.reached = threading.Event()
         self.go = threading.Event()
@@ -43,7 +48,8 @@ class TcpGate:
             except OSError:
                 return
             server = socket.create_connection(self._target)
-            for source, sink, counted in ((client, server, False), (server, client, True)):
+            for source, sink, side in ((client, server, "client"), (server, client, "server")):
+                counted = side == self._side
                 threading.Thread(
                     target=self._relay, args=(source, sink, counted), daemon=True
                 ).start()
@@ -55,6 +61,8 @@ class TcpGate:
                     self._passed += len(data)
                     if self._passed > self._hold_after:
                         self.reached.set()
+                        if self._cuts and not self.go.is_set():
+                            break
                         self.go.wait(LIMIT_S)
                 sink.sendall(data)
         for end in (source, sink):

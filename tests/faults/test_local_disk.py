@@ -11,6 +11,7 @@ import pytest
 
 from faults.http_proxy import Gate
 from faults.small_disk import SmallDisk
+from servers.git_server import commit_files
 from stages.standalone import application, git_write_back, images, live, reference, resource, source
 
 pytestmark = pytest.mark.lab("docker-registry", "git", "git-http-backend", "nginx", "fcgiwrap")
@@ -125,28 +126,48 @@ def disk(tmp_path):
     small.close()
 
 
+def check_full(stage, done):
+    """It ended with what is wrong with the disk, of one repository or of all the state."""
+    if done.code == 2:
+        image = done.image("sound")
+        assert image["reason"] == "WriteFailed", image
+        assert "the state directory cannot be used" in image["message"]
+        assert stage.url() in image["message"]
+    else:
+        assert done.code == 1
+        assert f"{stage.state}" in done.err
+        assert "--state-dir" in done.err
+
+
 @pytest.mark.parametrize("used", ["never used before", "used before"])
 def test_a_full_disk_below_the_state_writes_nothing_half_and_says_so(shop, disk, used):
     shop.state = disk.folder / "state"
     if used == "used before":
         shop.run("plan")
     fill(shop, disk)
-    done = shop.run()
-    if done.code == 2:
-        image = done.image("sound")
-        assert image["reason"] == "WriteFailed", image
-        assert "the state directory cannot be used" in image["message"]
-        assert shop.url() in image["message"]
-    else:
-        assert done.code == 1
-        assert f"{shop.state}" in done.err
-        assert "--state-dir" in done.err
+    check_full(shop, shop.run())
     assert shop.log() == ["Begin"]
     free(shop, disk)
     after = shop.run()
     assert after.code == 0, after.out
     assert after.reason("sound") == "Updated"
     assert len(shop.log()) == 2
+
+
+def test_a_disk_that_becomes_full_inside_a_fetch_is_told_and_holds_the_smaller_rest(shop, disk):
+    """The files of the repository do not fit; what had come of them takes no room any more."""
+    parts = {f"noise/{number}": os.urandom(50_000) for number in range(60)}
+    commit_files(shop.bare(), parts, message="Noise")
+    shop.state = disk.folder / "state"
+    prefix(shop, *disk.words)
+    done = shop.run()
+    check_full(shop, done)
+    assert shop.log() == ["Noise", "Begin"]
+    vars(shop).pop("command")
+    commit_files(shop.bare(), dict.fromkeys(parts), message="Quiet")
+    after = shop.run()
+    assert after.code == 0, after.out
+    assert after.reason("sound") == "Updated"
 
 
 def test_a_full_disk_below_the_manifests_keeps_them_whole_and_says_so(shop, disk):

@@ -101,6 +101,9 @@ def test_killed_while_the_registry_is_asked(stage, proxy, request_line):
     ("command", "moment", "number"),
     [
         ("ls-remote", "before", 1),
+        ("ls-remote", "after", 1),
+        ("cat-file", "before", 1),
+        ("cat-file", "before", 3),
         ("fetch", "before", 1),
         ("fetch", "after", 1),
         ("index-pack", "before", 1),

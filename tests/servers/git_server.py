@@ -67,6 +67,19 @@ http {{
     include {folder}/*.extra;
     location ~ ^/moved/(.*)$ {{ return 301 https://$http_host/$1$is_args$args; }}
     location ~ ^/down/ {{ return 503; }}
+    location ~ ^/lost-answers/(?<path>.*)$ {{
+      auth_basic "git";
+      auth_basic_user_file {folder}/users;
+      fastcgi_pass unix:{folder}/fcgi.sock;
+      include /etc/nginx/fastcgi_params;
+      fastcgi_param SCRIPT_FILENAME {folder}/lost-answers;
+      fastcgi_param GIT_PROJECT_ROOT {root};
+      fastcgi_param GIT_HTTP_EXPORT_ALL "";
+      fastcgi_param GIT_CONFIG_NOSYSTEM 1;
+      fastcgi_param GIT_PROTOCOL $http_git_protocol;
+      fastcgi_param PATH_INFO /$path;
+      fastcgi_param REMOTE_USER $remote_user;
+    }}
     location ~ ^/(api|rest|2[.]0)/|/_apis/ {{ proxy_pass http://127.0.0.1:{api_port}; }}
     location ~ ^/(?<path>.*)$ {{
       auth_basic "git";
@@ -88,10 +101,23 @@ http {{
 """
 
 
+# Does what it is asked for, and says of a push that it failed.
+_LOST_ANSWERS = """\
+#!/bin/sh
+case "$PATH_INFO" in
+*/git-receive-pack) ;;
+*) exec {backend} ;;
+esac
+{backend} > /dev/null
+printf 'Status: 500 Internal Server Error\\r\\n\\r\\n'
+"""
+
+
 class HttpsGitServer:
     """Serves the bare repositories below `root` at ``https://localhost:PORT/<name>.git``.
 
-    ``/moved/…`` redirects to the same path without it, ``/down/…`` answers 503. Addresses of the
+    ``/moved/…`` redirects to the same path without it, ``/down/…`` answers 503, ``/lost-answers/…``
+    takes a push and answers 500. Addresses of the
     APIs of forges are passed on to whoever listens at `api_port`.
     """
 
@@ -115,7 +141,10 @@ class HttpsGitServer:
     def start(self):
         self.root.mkdir(parents=True, exist_ok=True)
         self._write_certificate()
-        (self.folder / "users").write_text(f"{self.username}:{{PLAIN}}{self.password}\n")
+        self.set_password(self.password)
+        script = self.folder / "lost-answers"
+        script.write_text(_LOST_ANSWERS.format(backend=git_program("git-http-backend")))
+        script.chmod(0o755)
         self.port, self.api_port = free_port(), free_port()
         (self.folder / "nginx.conf").write_text(
             _NGINX.format(
@@ -143,6 +172,13 @@ class HttpsGitServer:
         for process in self._processes:
             process.wait(START_LIMIT_S)
         self._processes = []
+
+    def set_password(self, password):
+        """Have another password from now on."""
+        self.password = password
+        fresh = self.folder / "users.new"
+        fresh.write_text(f"{self.username}:{{PLAIN}}{password}\n")
+        fresh.replace(self.folder / "users")
 
     def url(self, name, *, prefix=""):
         return f"https://localhost:{self.port}/{prefix}{name}.git"
@@ -214,10 +250,13 @@ class HttpsGitServer:
         raise RuntimeError(f"the Git server did not start: {text}")
 
 
-def bare_repository(path, files, *, branch="main", message="Begin", git_config=None):
+def bare_repository(
+    path, files, *, branch="main", message="Begin", git_config=None, object_format="sha1"
+):
     """Make a bare repository whose branch holds `files` (path → bytes); none = empty repository."""
     path = Path(path)
-    git("init", "--quiet", "--bare", f"--initial-branch={branch}", path)
+    git("init", "--quiet", "--bare", f"--object-format={object_format}",
+        f"--initial-branch={branch}", path)  # fmt: skip
     settings = {"http.receivepack": "true", "uploadpack.allowFilter": "true", **(git_config or {})}
     for name, value in settings.items():
         git("-C", path, "config", name, value)

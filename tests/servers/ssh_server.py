@@ -53,6 +53,17 @@ class SshGitServer:
         self.port = free_port()
         for name in ("host_key", "user_key"):
             self.make_key(name)
+        self._write_configuration()
+        self._serve()
+
+    def change_host_key(self):
+        """Go on with another host key at the same address, as after a move or an attack."""
+        self.stop()
+        (self.folder / "host_key").unlink()
+        self.make_key("host_key")
+        self._serve()
+
+    def _write_configuration(self):
         public = (self.folder / "user_key.pub").read_text()
         (self.folder / "authorized_keys").write_text(
             f'restrict,command="git-shell -c \\"$SSH_ORIGINAL_COMMAND\\"" {public}'
@@ -60,6 +71,8 @@ class SshGitServer:
         host = (self.folder / "host_key.pub").read_text()
         self.known_hosts.write_text(f"[127.0.0.1]:{self.port} {host}")
         (self.folder / "sshd_config").write_text(_CONFIG.format(port=self.port, folder=self.folder))
+
+    def _serve(self):
         if os.geteuid() == 0:
             Path("/run/sshd").mkdir(exist_ok=True)  # sshd as root insists on it
         with (self.folder / "sshd.log").open("ab") as log:

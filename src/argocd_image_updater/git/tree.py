@@ -1,8 +1,8 @@
 """The part of a commit's tree that matters, in memory: read once, written by many commits.
 
 Invariants: a path is walked entry by entry, so a link or a submodule anywhere on it is seen and
-refused; a written file keeps its mode; only the folders on the way to it get new trees. Nothing is
-stored here: `new_objects` collects what a push has to bring.
+refused, as is a file kept in LFS; a written file keeps its mode; only the folders on the way to it
+get new trees. Nothing is stored here: `new_objects` collects what a push has to bring.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from argocd_image_updater.git.reader import ObjectReader
 
 FILE_LIMIT_BYTES = 10 << 20  # a YAML file beyond this is no YAML file that people edit
+# https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md: how a pointer begins, and its limit
+_POINTER = b"version https://git-lfs.github.com/spec/"
+_POINTER_LIMIT_BYTES = 1024
 _MISSING = FileFact(PathKind.MISSING)
 _DIRECTORY = FileFact(PathKind.DIRECTORY)
 
@@ -62,7 +65,14 @@ class Tree:
         if entry.object_id in self.oversized:
             size = FILE_LIMIT_BYTES >> 20
             return Failure(FailureKind.UNUSABLE, f"file {path!r} is larger than {size} MiB")
-        return FileFact(PathKind.FILE, self.contents[entry.object_id])
+        content = self.contents[entry.object_id]
+        if len(content) < _POINTER_LIMIT_BYTES and content.startswith(_POINTER):
+            return Failure(
+                FailureKind.UNUSABLE,
+                f"file {path!r} is kept in Git LFS, only a pointer stands in the repository: take "
+                "it out of LFS, or name another target",
+            )
+        return FileFact(PathKind.FILE, content)
 
     def entry(self, parts: Parts) -> Entry | None:
         """Return the entry at a path, None where nothing stands (and for the root)."""

@@ -15,6 +15,14 @@ def own_secret(server, **fields):
     )
 
 
+def key_secret(text, **fields):
+    """Return a Secret with an SSH key under the same name."""
+    data = {"sshPrivateKey": text, **fields}
+    return Secret(
+        ObjectKey("team", "creds"), {name: value.encode() for name, value in data.items()}
+    )
+
+
 def own_key(url, branch="main"):
     """Return the key of a branch opened with that Secret."""
     return BranchKey(url, branch, "secret:team/creds", "default", "team")

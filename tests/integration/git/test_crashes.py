@@ -1,6 +1,7 @@
 """Damage and sudden death: the next run works and writes nothing twice."""
 
 import asyncio
+import os
 import shutil
 import signal
 import subprocess
@@ -12,8 +13,10 @@ from pathlib import Path
 import pytest
 
 from argocd_image_updater.core.facts import FailureKind
+from argocd_image_updater.git.packs import PACK_LIMIT
+from faults.sudden_end import dying
 from integration.git.scenes import batch, errors, local_key, planned, statuses, written
-from servers.git_server import bare_repository, commit_files, file_at, log, write_hook
+from servers.git_server import bare_repository, commit_files, file_at, git, log, write_hook
 
 pytestmark = pytest.mark.lab("git")
 
@@ -160,6 +163,68 @@ def test_sudden_death_during_a_push_leaves_no_second_commit(repository, tmp_path
     assert file_at(repository, "values.yaml") == b"tag: 1.1\n"
 
 
+# What the program is about to do, as the audit events of Python tell it.
+STEPS = [
+    r"os.mkdir /repo",
+    r"open /repo/HEAD",
+    r"open /reader/config",
+    r"subprocess.Popen 'ls-remote'",
+    r"subprocess.Popen 'fetch'",
+    r"subprocess.Popen 'cat-file'",
+    r"subprocess.Popen 'index-pack'",
+    r"subprocess.Popen 'push'",
+    r"os.rename refs/tips/\S+\.new",
+]
+MERGING = [
+    r"subprocess.Popen 'pack-objects'",
+    r"open \.promisor",
+    r"os.remove \.idx",
+    r"os.remove \.pack",
+    r"os.remove \.promisor",
+]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_sudden_death_at_each_step_leaves_a_usable_mirror(repository, tmp_path, step):
+    state = tmp_path / "state"
+    died = start_writer(repository, state, **dying(tmp_path, step))
+    output, _ = died.communicate(timeout=30)
+    assert died.returncode == -signal.SIGKILL, output
+    check_writer(repository, state)
+
+
+@pytest.mark.parametrize("step", MERGING)
+async def test_sudden_death_while_packs_are_merged_loses_none(
+    repository, make_engine, tmp_path, step
+):
+    state = tmp_path / "state"
+    engine = make_engine(state=state)
+    for number in range(PACK_LIMIT + 1):
+        commit_files(repository, {"theirs": b"%d" % number})
+        engine.begin_cycle()
+        await engine.read(local_key(repository), ["theirs"])
+    engine.close()
+    died = start_writer(repository, state, **dying(tmp_path, step))
+    output, _ = died.communicate(timeout=30)
+    assert died.returncode == -signal.SIGKILL, output
+    output, _ = start_writer(repository, state).communicate(timeout=30)
+    assert output.splitlines()[-1] == "['pushed']"
+    after = make_engine(state=state)
+    facts = await after.read(local_key(repository), ["theirs", "values.yaml"])
+    assert facts["theirs"].content == b"%d" % PACK_LIMIT
+    assert after.statistics.fetches == after.statistics.rebuilt_mirrors == 0
+    assert len(list(state.glob("git/*/repo/objects/pack/*.pack"))) <= PACK_LIMIT + 2
+    git(f"--git-dir={mirror_of(state)}", "fsck", "--connectivity-only")
+
+
+def check_writer(repository, state):
+    """Another process on the same state folder writes what is not there, and nothing twice."""
+    output, _ = start_writer(repository, state).communicate(timeout=30)
+    assert output.splitlines()[-1] in {"['pushed']", "['unchanged']"}
+    assert len(log(repository)) == 2
+    assert file_at(repository, "values.yaml") == b"tag: 1.1\n"
+
+
 @pytest.mark.parametrize("delay_s", [0.0, 0.02, 0.04, 0.06, 0.08])
 def test_sudden_death_at_any_moment_leaves_a_usable_mirror(repository, tmp_path, delay_s):
     state = tmp_path / "state"
@@ -168,9 +233,7 @@ def test_sudden_death_at_any_moment_leaves_a_usable_mirror(repository, tmp_path,
     time.sleep(delay_s)
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    output, _ = start_writer(repository, state).communicate(timeout=30)
-    assert output.splitlines()[-1] in {"['pushed']", "['unchanged']"}
-    assert len(log(repository)) == 2
+    check_writer(repository, state)
 
 
 async def test_a_second_process_gets_a_mirror_of_its_own(repository, make_engine, tmp_path):
@@ -207,11 +270,12 @@ async def test_a_cancelled_push_leaves_no_process(repository, make_engine, tmp_p
     assert has_ended(int(mark.read_text()))
 
 
-def start_writer(repository, state):
+def start_writer(repository, state, **environment):
     return subprocess.Popen(
         [sys.executable, "-c", WRITER, str(repository), str(state)],
         stdout=subprocess.PIPE,
         text=True,
+        env={**os.environ, **environment},
     )
 
 

@@ -2,12 +2,10 @@
 
 import pytest
 
-from argocd_image_updater.core.application import ObjectKey
 from argocd_image_updater.core.facts import FailureKind
-from argocd_image_updater.core.snapshot import Secret
 from argocd_image_updater.git.engine import Tip
 from argocd_image_updater.git.tls import Trust
-from integration.git.scenes import batch, errors, own_key, planned, statuses
+from integration.git.scenes import batch, errors, key_secret, own_key, planned, statuses
 from servers.git_server import file_at
 from servers.ssh_server import SshGitServer
 
@@ -19,13 +17,6 @@ def ssh(tmp_path_factory):
     with SshGitServer(tmp_path_factory.mktemp("ssh-server")) as running:
         running.repository("a", {"values.yaml": b"tag: 1.0\n"})
         yield running
-
-
-def key_secret(text, **fields):
-    data = {"sshPrivateKey": text, **fields}
-    return Secret(
-        ObjectKey("team", "creds"), {name: value.encode() for name, value in data.items()}
-    )
 
 
 async def test_a_change_reaches_the_branch_over_ssh(ssh, make_engine, tmp_path):
