@@ -54,6 +54,7 @@ def test_every_setting_tells_where_it_came_from(case):
             "pull_secret",
             "platforms",
             "target",
+            "write_back_target",
             "verify_enabled",
             "verify_key",
             "verify_every_key",

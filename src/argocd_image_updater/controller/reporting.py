@@ -102,10 +102,11 @@ def _final(plan: ApplicationPlan, result: WriteResult | None) -> tuple[Decision,
 
 def _ended(decision: Decision, result: WriteResult) -> Decision:
     warnings = decision.warnings + result.warnings
+    where = result.files.get(id(decision.settings), result.where)
     if result.status is WriteStatus.WRITTEN:
-        return replace(decision, reason=Reason.UPDATED, written_to=result.where, warnings=warnings)
+        return replace(decision, reason=Reason.UPDATED, written_to=where, warnings=warnings)
     if result.status is WriteStatus.WOULD_WRITE:
-        return replace(decision, written_to=result.where, warnings=warnings)
+        return replace(decision, written_to=where, warnings=warnings)
     if result.status is WriteStatus.UNCHANGED:
         return replace(
             decision,

@@ -110,6 +110,7 @@ def read_annotations(
             origin=f"annotation {IMAGE_LIST}",
             field_path=f"metadata.annotations[{PREFIX}{IMAGE_LIST}]",
             target_origin=_target_origin(reader, alias),
+            **_own_target(reader, alias),
             warnings=(*warnings, *_old_keys(reader, alias)),
         )
         for (alias, image), mine, target in zip(elements, own, targets, strict=True)
@@ -206,6 +207,17 @@ def _targets(reader: _Reader, *, alias: str) -> ManifestTargets | None:
     if len(members) > 1:
         raise ConfigError(f"annotations of {alias}: only one of {', '.join(members)} may be set")
     return ManifestTargets(**members) if members else None
+
+
+def _own_target(reader: _Reader, alias: str) -> dict[str, str]:
+    """Return the write-back target of an image, which has no form for the whole Application."""
+    found = reader.filled("write-back-target", alias=alias) if alias else None
+    if found is None:
+        return {}
+    return {
+        "write_back_target": found[1],
+        "write_back_target_origin": f"annotation {found[0]}",
+    }
 
 
 def _target_origin(reader: _Reader, alias: str) -> str:

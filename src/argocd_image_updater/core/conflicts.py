@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from argocd_image_updater.core.image_places import intent_of
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.settings import ApplicationType, Problem, WriteBack
 
@@ -53,7 +54,7 @@ def _without_taken(resolution: Resolution, owners: dict[_Claim, ObjectKey]) -> R
         kept: list[ImageSettings] = []
         lost: list[Problem] = []
         for image in intent.images:
-            claims = tuple(_claims(intent, image))
+            claims = tuple(_claims(intent_of(intent, image), image))
             others = (owners[claim] for claim in claims if owners.get(claim, me) != me)
             winner = next(others, None)
             if winner is None:

@@ -49,6 +49,7 @@ class ImageDraft:
     """One image as configured, before its levels are merged.
 
     origin: name of the image's own level. field_path: where it stands, for problems.
+    write_back_target: the image's own, blank = that of the Application.
     """
 
     alias: str
@@ -59,6 +60,8 @@ class ImageDraft:
     origin: str
     field_path: str
     target_origin: str = ""
+    write_back_target: str = ""
+    write_back_target_origin: str = ""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -170,6 +173,7 @@ def _origins(
         "pull_secret": common.origin("pull_secret"),
         "platforms": common.origin("platforms"),
         "target": (draft.target_origin or draft.origin) if draft.targets else DEFAULT,
+        "write_back_target": _target_origin(draft),
         "verify_enabled": verification.enabled_origin,
         "verify_key": verification.key_origin,
         "verify_every_key": verification.every_key_origin,
@@ -181,6 +185,10 @@ def _origins(
         "minimum_age": common.origin("minimum_age"),
         "minimum_age_from": common.origin("minimum_age_from"),
     }
+
+
+def _target_origin(draft: ImageDraft) -> str:
+    return (draft.write_back_target_origin or draft.origin) if draft.write_back_target else DEFAULT
 
 
 def _downgrade(text: str | None, *, default: Downgrade) -> tuple[Downgrade, str]:

@@ -9,7 +9,7 @@ verification_policy.json.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from argocd_image_updater.core.resource import (
@@ -67,6 +67,11 @@ class WriteBackSettings:
     def origin(self, name: str) -> str:
         """Return where a field came from."""
         return self.origins.get(name, DEFAULT)
+
+    def with_target(self, target: str, *, origin: str) -> WriteBackSettings:
+        """Return the settings with another write-back target."""
+        config = replace(self.config, write_back_target=target)
+        return WriteBackSettings(config, {**self.origins, "write_back_target": origin})
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from argocd_image_updater.core.choice import Facts, Pending
 from argocd_image_updater.core.decisions import Change, Decision
 from argocd_image_updater.core.due import Due, Policy, Settled, decide_image
+from argocd_image_updater.core.image_places import parts_of
 from argocd_image_updater.core.parameters.dispatch import TargetMismatch, way_of
 from argocd_image_updater.core.parameters.kustomize import lost_original
 from argocd_image_updater.core.parameters.ownership import shared_names
@@ -65,18 +66,63 @@ def plan_application(
         return typed
     if isinstance(typed, Stop):
         return _stopped(intent, typed)
-    running = running_images(typed, facts=facts, policy=policy)
+    parts: list[_Part] = []
+    open_questions: set[Question] = set()
+    for intent_part in parts_of(typed):
+        part = _decided(intent_part, facts=facts, policy=policy)
+        if isinstance(part, Pending):
+            open_questions |= part.questions
+        else:
+            parts.append(part)
+    if open_questions:
+        return Pending(frozenset(open_questions))
+    return _finish(typed, parts, facts=facts)
+
+
+def stopped_plan(intent: ApplicationIntent, *, reason: Reason, message: str) -> ApplicationPlan:
+    """Return the plan of an Application that ends as a whole with one reason."""
+    return _stopped(intent, Stop(reason, message))
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """What is due at one target; where: what told the running images."""
+
+    intent: ApplicationIntent
+    states: tuple[Settled | Due, ...]
+    where: str
+
+    @property
+    def due(self) -> list[tuple[ImageSettings, Due]]:
+        pairs = zip(self.intent.images, self.states, strict=True)
+        return [(settings, state) for settings, state in pairs if isinstance(state, Due)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Image:
+    """One image with the part it belongs to and what its target says."""
+
+    intent: ApplicationIntent
+    state: Settled | Due
+    where: str
+    target: Target | Stop
+
+
+def _decided(intent: ApplicationIntent, *, facts: Facts, policy: Policy) -> _Part | Pending:
+    """Decide the images of one target."""
+    running = running_images(intent, facts=facts, policy=policy)
     if isinstance(running, Pending):
         return running
     if isinstance(running, Stop):
-        return _stopped(typed, running)
+        ended = Settled(running.reason, running.message, considered=True)
+        return _Part(intent, (ended,) * len(intent.images), "")
     states: list[Settled | Due] = []
     open_questions: set[Question] = set()
-    for settings, images in zip(typed.images, running.lists, strict=True):
+    for settings, images in zip(intent.images, running.lists, strict=True):
         state = decide_image(
             settings,
             images,
-            namespace=typed.application.key.namespace,
+            namespace=intent.application.key.namespace,
             facts=facts,
             policy=policy,
             where=running.where,
@@ -87,12 +133,7 @@ def plan_application(
             states.append(state)
     if open_questions:
         return Pending(frozenset(open_questions))
-    return _finish(typed, _checked(typed, states), where=running.where, facts=facts)
-
-
-def stopped_plan(intent: ApplicationIntent, *, reason: Reason, message: str) -> ApplicationPlan:
-    """Return the plan of an Application that ends as a whole with one reason."""
-    return _stopped(intent, Stop(reason, message))
+    return _Part(intent, tuple(_checked(intent, states)), running.where)
 
 
 def _checked(intent: ApplicationIntent, states: Sequence[Settled | Due]) -> list[Settled | Due]:
@@ -121,60 +162,86 @@ def _checked(intent: ApplicationIntent, states: Sequence[Settled | Due]) -> list
 
 
 def _finish(
-    intent: ApplicationIntent, states: Sequence[Settled | Due], *, where: str, facts: Facts
+    intent: ApplicationIntent, parts: Sequence[_Part], *, facts: Facts
 ) -> ApplicationPlan | Pending:
-    due = [
-        (settings, state)
-        for settings, state in zip(intent.images, states, strict=True)
-        if isinstance(state, Due)
-    ]
-    if not due:
-        return _assemble(intent, states, target=Target(frozenset(), None, ""), where=where)
-    changes = {settings.alias: _change(settings, state) for settings, state in due}
-    target = look_at_target(intent, due, tuple(changes.values()), facts=facts)
-    if isinstance(target, Pending):
-        return target
-    if isinstance(target, Stop):
-        return _stopped(intent, target, states=states, where=where)
-    return _assemble(intent, states, target=target, where=where)
+    due = {id(settings): (settings, state) for part in parts for settings, state in part.due}
+    ordered = [due[id(settings)] for settings in intent.images if id(settings) in due]
+    # Of two images with one alias the last one names the branch.
+    changes = {settings.alias: _change(settings, state) for settings, state in ordered}
+    images: dict[int, _Image] = {}
+    open_questions: set[Question] = set()
+    for part in parts:
+        target: Target | Pending | Stop = Target(frozenset(), None, "")
+        if part.due:
+            target = look_at_target(part.intent, part.due, tuple(changes.values()), facts=facts)
+        if isinstance(target, Pending):
+            open_questions |= target.questions
+            continue
+        for settings, state in zip(part.intent.images, part.states, strict=True):
+            images[id(settings)] = _Image(part.intent, state, part.where, target)
+    if open_questions:
+        return Pending(frozenset(open_questions))
+    return _assemble(intent, [images[id(settings)] for settings in intent.images])
 
 
-def _assemble(
-    intent: ApplicationIntent, states: Sequence[Settled | Due], *, target: Target, where: str
-) -> ApplicationPlan:
+def _assemble(intent: ApplicationIntent, images: Sequence[_Image]) -> ApplicationPlan:
     decisions: list[Decision] = []
     writes: list[ImageWrite] = []
     pins: list[ImageWrite] = []
     changes: list[Change] = []
-    for settings, state in zip(intent.images, states, strict=True):
-        decision = _decision(intent, settings, state, where=where)
+    for settings, image in zip(intent.images, images, strict=True):
+        state, target = image.state, image.target
+        decision = _decision_at(settings, image)
         if isinstance(state, Due):
-            if id(settings) in target.declared:
-                decision = replace(
-                    decision,
-                    reason=Reason.ALREADY_SET,
-                    message=f"{target.name} already asks for {state.tag.text}",
-                    change=None,
-                )
-            else:
-                lost = _lost_override(intent, settings)
-                decision = replace(
-                    decision, written_to=target.name, warnings=(*decision.warnings, *lost)
-                )
+            if isinstance(target, Target) and id(settings) not in target.declared:
                 writes.append(ImageWrite(settings, state.tag, state.live.original))
                 changes.append(_change(settings, state))
-        elif state.pin is not None and state.live is not None:
+        elif isinstance(target, Target) and state.pin is not None and state.live is not None:
             pins.append(ImageWrite(settings, state.pin, state.live.original))
         decisions.append(decision)
+    written = {id(write.settings) for write in writes}
+    targets = (
+        image.target
+        for settings, image in zip(intent.images, images, strict=True)
+        if id(settings) in written and isinstance(image.target, Target)
+    )
     return ApplicationPlan(
         intent,
         tuple(decisions),
         tuple(writes),
         tuple(pins),
         tuple(changes),
-        target.destination,
-        shared_names(intent.images, application_type=intent.application_type) if writes else (),
+        # All parts have the same; one without writes has none.
+        next((target.destination for target in targets), None),
+        _shared_names(intent) if writes else (),
     )
+
+
+def _shared_names(intent: ApplicationIntent) -> tuple[str, ...]:
+    return tuple(
+        text
+        for part in parts_of(intent)
+        for text in shared_names(part.images, application_type=part.application_type)
+    )
+
+
+def _decision_at(settings: ImageSettings, image: _Image) -> Decision:
+    """Return the decision about one image, by what its target says."""
+    state, target, intent, where = image.state, image.target, image.intent, image.where
+    decision = _decision(intent, settings, state, where=where)
+    if not isinstance(state, Due):
+        return decision
+    if isinstance(target, Stop):
+        return _stopped_decision(intent, settings, state, stop=target, where=where)
+    if id(settings) in target.declared:
+        return replace(
+            decision,
+            reason=Reason.ALREADY_SET,
+            message=f"{target.name} already asks for {state.tag.text}",
+            change=None,
+        )
+    lost = _lost_override(intent, settings)
+    return replace(decision, written_to=target.name, warnings=(*decision.warnings, *lost))
 
 
 def _lost_override(intent: ApplicationIntent, settings: ImageSettings) -> tuple[str, ...]:
@@ -244,25 +311,20 @@ def _decision(
     )
 
 
-def _stopped(
-    intent: ApplicationIntent,
-    stop: Stop,
-    *,
-    states: Sequence[Settled | Due] | None = None,
-    where: str = "",
-) -> ApplicationPlan:
-    """End every image that would have been written (or all) with one reason."""
-    decisions: list[Decision] = []
-    for index, settings in enumerate(intent.images):
-        state = states[index] if states is not None else None
-        if isinstance(state, Settled):
-            decisions.append(_decision(intent, settings, state, where=where))
-            continue
-        ended = Settled(stop.reason, stop.message, considered=True)
-        decision = _decision(intent, settings, ended, where=where)
-        if isinstance(state, Due):
-            decision = replace(
-                decision, current=state.live.tag, current_from=where, chosen=state.tag
-            )
-        decisions.append(decision)
+def _stopped(intent: ApplicationIntent, stop: Stop) -> ApplicationPlan:
+    """End every image with one reason."""
+    decisions = (
+        _stopped_decision(intent, settings, None, stop=stop, where="") for settings in intent.images
+    )
     return ApplicationPlan(intent, tuple(decisions))
+
+
+def _stopped_decision(
+    intent: ApplicationIntent, settings: ImageSettings, state: Due | None, *, stop: Stop, where: str
+) -> Decision:
+    """End one image that would have been looked at, or written."""
+    ended = Settled(stop.reason, stop.message, considered=True)
+    decision = _decision(intent, settings, ended, where=where)
+    if state is None:
+        return decision
+    return replace(decision, current=state.live.tag, current_from=where, chosen=state.tag)

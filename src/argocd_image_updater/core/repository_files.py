@@ -23,6 +23,7 @@ from argocd_image_updater.core.facts import (
     FileQuestion,
     PathKind,
 )
+from argocd_image_updater.core.image_places import parts_of
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.resolution import with_source_type
 
@@ -56,7 +57,7 @@ class Stop:
 
 def find_type(intent: ApplicationIntent, facts: Facts) -> ApplicationIntent | Pending | Stop:
     """Find the type by the files at the source's path where nothing else tells it."""
-    if not intent.needs_type:
+    if not any(part.needs_type for part in parts_of(intent)):
         return intent
     source = source_of(intent)
     key = BranchKey(

@@ -32,6 +32,7 @@ from argocd_image_updater.core.settings import (
     Downgrade,
     ImageSettings,
     Problem,
+    WritePlace,
 )
 from argocd_image_updater.core.source_type import (
     SUPPORTED,
@@ -39,7 +40,13 @@ from argocd_image_updater.core.source_type import (
     has_block,
     is_untyped,
 )
-from argocd_image_updater.core.write_back import Placement, resolve_write_back, retyped
+from argocd_image_updater.core.whitespace import trim
+from argocd_image_updater.core.write_back import (
+    Placement,
+    place_image,
+    resolve_write_back,
+    retyped,
+)
 from argocd_image_updater.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -145,7 +152,13 @@ def _resolve_application(
             found.problems.append(about.failed(ref, error))
             continue
         found.intent = _intent(
-            about, ref, drafts, placement=placement, context=context, problems=found.problems
+            about,
+            ref,
+            drafts,
+            write_back=write_back,
+            placement=placement,
+            context=context,
+            problems=found.problems,
         )
         break
     return found
@@ -170,15 +183,25 @@ class _About:
             quiet=quiet,
         )
 
+    def of_image(
+        self, image: ImageSettings, reason: Reason, text: str, *, field_path: str = ""
+    ) -> Problem:
+        found = self.problem(reason, f"image {image.alias}: {text}", field_path=field_path)
+        return replace(found, alias=image.alias, image=image.reference.full_name)
+
     def failed(self, ref: ApplicationRef, error: ConfigError) -> Problem:
-        is_outside = isinstance(error, PathOutside)
         return self.problem(
-            Reason.TARGET_OUTSIDE if is_outside else Reason.SETTINGS_INVALID,
+            _reason_of(error),
             str(error),
             field_path=f"spec.{ref_origin(ref)}",
             # Under a pattern, Applications without annotations are the normal case.
             quiet=isinstance(error, ImageListMissing) and not is_exact(ref),
         )
+
+
+def _reason_of(error: ConfigError) -> Reason:
+    is_outside = isinstance(error, PathOutside)
+    return Reason.TARGET_OUTSIDE if is_outside else Reason.SETTINGS_INVALID
 
 
 def _drafts(
@@ -194,6 +217,7 @@ def _drafts(
             common=common_layers(resource, ref, image, index=index),
             verification=verification_layers(resource, ref, image, index=index),
             targets=image.targets,
+            write_back_target=trim(image.write_back_target or ""),
             origin=image_origin(index),
             field_path=f"spec.{ref_origin(ref)}.{image_origin(index)}",
         )
@@ -207,16 +231,22 @@ def _intent(
     ref: ApplicationRef,
     drafts: Sequence[ImageDraft],
     *,
+    write_back: WriteBackSettings,
     placement: Placement,
     context: Context,
     problems: list[Problem],
 ) -> ApplicationIntent | None:
     """Return the intent of the reference that won, or None with what is in the way."""
     unfit = _unfit(about, ref, placement)
-    if unfit is not None:
+    if unfit is not None and not _has_own_targets(drafts, placement):
         problems.append(unfit)
         return None
-    kept, dropped = _images(about, drafts, context=context)
+    placing = _Placing(about.application, write_back, placement, context)
+    kept, dropped = _images(about, drafts, context=context, placing=placing)
+    if unfit is not None:
+        others = [image for image in kept if image.own_place is None]
+        dropped += (_unplaced(unfit, image) for image in others)
+        kept = [image for image in kept if image.own_place is not None]
     if not kept:
         problems += dropped
         return None
@@ -234,6 +264,11 @@ def _intent(
         problems=tuple(dropped),
         needs_type=placement.needs_type,
     )
+
+
+def _unplaced(unfit: Problem, image: ImageSettings) -> Problem:
+    """Return the problem of an image that has no target of its own where only such have one."""
+    return replace(unfit, alias=image.alias, image=image.reference.full_name)
 
 
 def _unfit(about: _About, ref: ApplicationRef, placement: Placement) -> Problem | None:
@@ -263,8 +298,42 @@ def _unfit(about: _About, ref: ApplicationRef, placement: Placement) -> Problem 
     return None
 
 
+@dataclass(frozen=True, slots=True)
+class _Placing:
+    """What is needed to place an image that names a target of its own."""
+
+    application: Application
+    write_back: WriteBackSettings
+    placement: Placement
+    context: Context
+
+    def place(self, draft: ImageDraft) -> WritePlace | None:
+        """Return the place of an image, None for that of the Application.
+
+        Raises:
+            ConfigError: the target cannot be used.
+        """
+        if not draft.write_back_target or self.placement.write_back.method != "git":
+            return None
+        origin = draft.write_back_target_origin or draft.origin
+        own = place_image(
+            self.application,
+            self.write_back.with_target(draft.write_back_target, origin=origin),
+            common=self.placement,
+            controller_namespace=self.context.controller_namespace,
+            standalone=self.context.standalone,
+        )
+        write_back = replace(own.write_back, refuse_shared=self.context.refuse_shared)
+        return replace(own, write_back=write_back)
+
+
+def _has_own_targets(drafts: Sequence[ImageDraft], placement: Placement) -> bool:
+    is_git = placement.write_back.method == "git"
+    return is_git and any(draft.write_back_target for draft in drafts)
+
+
 def _images(
-    about: _About, drafts: Sequence[ImageDraft], *, context: Context
+    about: _About, drafts: Sequence[ImageDraft], *, context: Context, placing: _Placing
 ) -> tuple[list[ImageSettings], list[Problem]]:
     kept: list[ImageSettings] = []
     dropped: list[Problem] = []
@@ -279,7 +348,11 @@ def _images(
             default_downgrade=context.default_downgrade,
         )
         if isinstance(settled, ImageSettings):
-            kept.append(settled)
+            try:
+                kept.append(replace(settled, own_place=placing.place(draft)))
+            except ConfigError as error:
+                reason, path = _reason_of(error), draft.field_path
+                dropped.append(about.of_image(settled, reason, str(error), field_path=path))
             continue
         dropped.append(
             replace(
@@ -294,16 +367,39 @@ def _images(
 
 def with_source_type(intent: ApplicationIntent, source_type: str) -> ApplicationIntent:
     """Return the intent with the type that was found in the repository."""
-    placement = retyped(
-        Placement(
-            intent.write_back, intent.source_type, intent.application_type, intent.write_source
-        ),
-        source_type,
+    own = Placement(
+        intent.write_back,
+        intent.source_type,
+        intent.application_type,
+        intent.write_source,
+        intent.needs_type,
     )
+    placement = retyped(own, source_type) if own.needs_type else own
     return replace(
         intent,
+        images=tuple(_retyped_image(image, source_type) for image in intent.images),
         write_back=placement.write_back,
         source_type=placement.source_type,
         application_type=placement.application_type,
         needs_type=False,
+    )
+
+
+def _retyped_image(image: ImageSettings, source_type: str) -> ImageSettings:
+    place = image.own_place
+    if place is None or not place.needs_type:
+        return image
+    found = retyped(
+        Placement(place.write_back, place.source_type, place.application_type, place.write_source),
+        source_type,
+    )
+    return replace(
+        image,
+        own_place=replace(
+            place,
+            write_back=found.write_back,
+            source_type=found.source_type,
+            application_type=found.application_type,
+            needs_type=False,
+        ),
     )

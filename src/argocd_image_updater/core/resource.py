@@ -107,6 +107,7 @@ class ImageEntry:
     common: CommonUpdateSettings | None = None
     verification: VerificationBlock | None = None
     targets: ManifestTargets | None = None
+    write_back_target: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,6 +267,7 @@ def _image(image: Mapping[str, Any]) -> ImageEntry:
         else ManifestTargets(
             **{kind: NameTargets(**names) for kind, names in targets.items()},
         ),
+        write_back_target=image.get("writeBackTarget"),
     )
 
 

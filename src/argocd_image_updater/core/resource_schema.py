@@ -160,6 +160,7 @@ _IMAGE = Block(
         "commonUpdateSettings": COMMON_UPDATE_SETTINGS,
         "imagesVerification": IMAGES_VERIFICATION,
         "manifestTargets": _MANIFEST_TARGETS,
+        "writeBackTarget": Text(),
     },
     required=("alias", "imageName"),
 )

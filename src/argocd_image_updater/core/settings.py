@@ -97,7 +97,7 @@ class ImageSettings:
     verify_identities: who must have signed with a certificate, one of them or every one.
     origins: setting name → where its value came from (``default``, ``spec``, ``ref``, ``image``,
     ``annotation <key>``), for people. found: what was found in place of a pull secret; None =
-    nobody has looked.
+    nobody has looked. own_place: where it is written if not where its Application is.
     """
 
     alias: str
@@ -123,6 +123,7 @@ class ImageSettings:
     origins: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     found: FoundCredentials | None = None
+    own_place: WritePlace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,21 @@ class WriteBack:
     pull_request: PullRequest | None = None
     refuse_shared: bool = False
     origins: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WritePlace:
+    """The write-back of one image that names a target of its own, with what the target implies.
+
+    Repository, branches and pull request are those of the Application. target: as configured.
+    """
+
+    target: str
+    write_back: WriteBack
+    source_type: str
+    application_type: ApplicationType
+    write_source: SourceRef
+    needs_type: bool = False
 
 
 @dataclass(frozen=True, slots=True)

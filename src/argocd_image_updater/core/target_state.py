@@ -74,10 +74,11 @@ class Target:
 def look_at_target(
     intent: ApplicationIntent,
     due: Sequence[tuple[ImageSettings, Due]],
-    changes: tuple[Change, ...],
+    changes: Sequence[Change],
     *,
     facts: Facts,
 ) -> Target | Pending | Stop:
+    """Look at one target; changes: of the whole Application, for they name the branch."""
     if intent.write_back.method != "git":
         declared = _said_by_the_source(intent, due)
         return Target(declared, None, f"Application {intent.application.key}")

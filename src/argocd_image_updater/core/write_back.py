@@ -16,7 +16,13 @@ from typing import TYPE_CHECKING
 from argocd_image_updater.core import source_type as types
 from argocd_image_updater.core.paths import inside, join
 from argocd_image_updater.core.resource_schema import PROVIDERS
-from argocd_image_updater.core.settings import ApplicationType, PullRequest, TargetKind, WriteBack
+from argocd_image_updater.core.settings import (
+    ApplicationType,
+    PullRequest,
+    TargetKind,
+    WriteBack,
+    WritePlace,
+)
 from argocd_image_updater.core.whitespace import trim
 from argocd_image_updater.core.write_back_repository import RepositoryPlace, place_repository
 from argocd_image_updater.core.write_back_texts import (
@@ -93,6 +99,45 @@ def resolve_write_back(
     assert source is not None
     path = join(source.path, override_name(application, controller_namespace=controller_namespace))
     return replace(placement, write_back=replace(placement.write_back, target_path=path))
+
+
+def place_image(
+    application: Application,
+    settings: WriteBackSettings,
+    *,
+    common: Placement,
+    controller_namespace: str,
+    standalone: bool,
+) -> WritePlace:
+    """Resolve the target of one image; settings: with that target. common: the Application's.
+
+    Everything but the file is the Application's, so that its images go into one commit.
+
+    Raises:
+        ConfigError: the target cannot be read, or lies in another repository or on another branch.
+    """
+    found = resolve_write_back(
+        application,
+        settings,
+        controller_namespace=controller_namespace,
+        standalone=standalone,
+    )
+    shared, own = common.write_back, found.write_back
+    if (own.repository, own.base_branch) != (shared.repository, shared.base_branch):
+        raise ConfigError(
+            f"its writeBackTarget belongs to {own.repository} at {own.base_branch or 'HEAD'}, and "
+            f"the Application is written to {shared.repository} at "
+            f"{shared.base_branch or 'HEAD'}: set gitConfig.repository and gitConfig.branch, which "
+            "then hold for all its images"
+        )
+    return WritePlace(
+        target=settings.config.write_back_target or "",
+        write_back=replace(own, target_key=shared.target_key),
+        source_type=found.source_type,
+        application_type=found.application_type,
+        write_source=found.write_source,
+        needs_type=found.needs_type,
+    )
 
 
 def override_name(application: Application, *, controller_namespace: str) -> str:

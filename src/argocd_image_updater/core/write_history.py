@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.annotations import PREFIX
 from argocd_image_updater.core.conflicts import value_places
+from argocd_image_updater.core.image_places import intent_of
 from argocd_image_updater.core.reference import with_tag
 from argocd_image_updater.core.targets import placement_of
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.decisions import Change
     from argocd_image_updater.core.plan import ApplicationPlan
     from argocd_image_updater.core.resource import Resource
+    from argocd_image_updater.core.settings import ApplicationIntent
     from argocd_image_updater.core.snapshot import Snapshot
     from argocd_image_updater.core.targets import ImageWrite
 
@@ -99,9 +101,9 @@ class PlannedValue:
 
 def planned_values(plan: ApplicationPlan) -> Iterator[PlannedValue]:
     """Yield the writes of a plan with the fields they are for."""
-    intent = plan.intent
     for write, change in zip(plan.writes, plan.changes, strict=True):
-        destination = _destination(plan, write)
+        intent = intent_of(plan.intent, write.settings)
+        destination = _destination(plan, intent, write)
         places = value_places(intent, write.settings)
         yield PlannedValue(
             write,
@@ -117,8 +119,8 @@ def _old(write: ImageWrite, change: Change) -> str:
     return with_tag(write.settings.reference, change.old).full if known else ""
 
 
-def _destination(plan: ApplicationPlan, write: ImageWrite) -> str:
-    intent, where = plan.intent, plan.destination
+def _destination(plan: ApplicationPlan, intent: ApplicationIntent, write: ImageWrite) -> str:
+    where = plan.destination
     if where is None:
         return f"Application {intent.application.key} {placement_of(intent, write.settings).ref}"
     branch = (where.push_branch or where.base.branch).removeprefix(_BRANCHES)

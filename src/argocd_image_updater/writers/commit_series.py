@@ -20,6 +20,7 @@ from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.refreshes import Push
 from argocd_image_updater.core.report import CommitRecord
 from argocd_image_updater.core.targets import edit_target, pick_target, target_paths
+from argocd_image_updater.core.write_parts import written_parts
 from argocd_image_updater.errors import (
     BugError,
     ConfigError,
@@ -33,10 +34,11 @@ from argocd_image_updater.git.refs import short_branch
 from argocd_image_updater.writers.result import WriteReport, WriteResult, WriteStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from argocd_image_updater.core.facts import Failure, FileFact
     from argocd_image_updater.core.plan import ApplicationPlan
+    from argocd_image_updater.core.targets import TargetEdit
     from argocd_image_updater.errors import UpdaterError
     from argocd_image_updater.git.batch import CommitResult, PushResult
 
@@ -115,6 +117,14 @@ def commit_series(batch: BranchBatch, *, template: str) -> CommitSeries:
     return CommitSeries(batch, edits, planned)
 
 
+@dataclass(frozen=True, slots=True)
+class _Changed:
+    """The files that one Application changed; files: by the identity of an image's settings."""
+
+    paths: tuple[str, ...]
+    files: Mapping[int, str]
+
+
 @dataclass(slots=True)
 class _GroupEdit:
     """The edit of one commit; remembers per plan how its last run ended.
@@ -125,18 +135,23 @@ class _GroupEdit:
 
     group: CommitGroup
     refused: dict[int, tuple[Reason, str]] = field(default_factory=dict)
-    changed: dict[int, str] = field(default_factory=dict)
-    warnings: dict[int, str] = field(default_factory=dict)
-    earlier: dict[int, str] = field(default_factory=dict)
+    changed: dict[int, _Changed] = field(default_factory=dict)
+    warnings: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    earlier: dict[int, _Changed] = field(default_factory=dict)
 
     @property
     def paths(self) -> tuple[str, ...]:
         return tuple(
-            dict.fromkeys(path for plan in self.group.plans for path in target_paths(plan.intent))
+            dict.fromkeys(
+                path
+                for plan in self.group.plans
+                for part in written_parts(plan)
+                for path in target_paths(part.intent)
+            )
         )
 
-    def changed_by(self, result: CommitResult) -> Mapping[int, str]:
-        """Return the path by plan that the commit changed."""
+    def changed_by(self, result: CommitResult) -> Mapping[int, _Changed]:
+        """Return what the commit changed, by plan."""
         if result.status is CommitStatus.PUSHED and not self.changed:
             return self.earlier
         return self.changed
@@ -163,25 +178,40 @@ class _GroupEdit:
         files: Mapping[str, FileFact | Failure],
         written: dict[str, bytes],
     ) -> None:
-        path, content = pick_target(plan.intent, files)
-        source = plan.intent.application.source_at(plan.intent.write_source) or Source()
-        edit = edit_target(
-            plan.intent,
-            plan.writes,
-            plan.pins,
-            source=source,
-            files={path: written.get(path, content)},
-        )
-        if not edit.changed:
+        """Edit all files of one Application, or none."""
+        new: dict[str, bytes] = {}
+        changed: dict[int, str] = {}
+        paths: list[str] = []
+        warnings: list[str] = []
+        for part in written_parts(plan):
+            path, content = pick_target(part.intent, files)
+            edit = edit_target(
+                part.intent,
+                part.writes,
+                part.pins,
+                source=part.intent.application.source_at(part.intent.write_source) or Source(),
+                files={path: new.get(path, written.get(path, content))},
+            )
+            if not edit.changed:
+                continue
+            new[path] = edit.content
+            paths.append(path)
+            changed |= {id(write.settings): path for write in part.writes}
+            warnings += _remarks(edit)
+        if not new:
             return
-        written[path] = edit.content
-        self.changed[index] = path
-        if edit.also_changed:
-            paths = ", ".join(edit.also_changed)
-            self.warnings[index] = f"{path}: through an anchor these change too: {paths}"
-        if edit.ignored:
-            paths = ", ".join(edit.ignored)
-            self.warnings[index] = f"{path}: left alone, for they hold no single value: {paths}"
+        written |= new
+        self.changed[index] = _Changed(tuple(dict.fromkeys(paths)), changed)
+        self.warnings[index] = tuple(warnings)
+
+
+def _remarks(edit: TargetEdit) -> Iterator[str]:
+    if edit.also_changed:
+        paths = ", ".join(edit.also_changed)
+        yield f"{edit.file}: through an anchor these change too: {paths}"
+    if edit.ignored:
+        paths = ", ".join(edit.ignored)
+        yield f"{edit.file}: left alone, for they hold no single value: {paths}"
 
 
 def _results(
@@ -191,22 +221,29 @@ def _results(
     found: list[WriteResult] = []
     changed = edit.changed_by(result)
     for index, plan in enumerate(edit.group.plans):
-        path = changed.get(index, "")
-        where = f"{path or plan.intent.write_back.target_path} on {branch}"
+        done = changed.get(index)
+        where = f"{', '.join(done.paths if done else _targets(plan))} on {branch}"
         if index in edit.refused:
             reason, message = edit.refused[index]
             found.append(WriteResult(plan, WriteStatus.FAILED, where, message, reason))
         elif result.error is not None:
             reason = reason_of(result.error)
             found.append(WriteResult(plan, WriteStatus.FAILED, where, str(result.error), reason))
-        elif not path:
+        elif done is None:
             message = f"{where} already asks for it"
             found.append(WriteResult(plan, WriteStatus.UNCHANGED, where, message))
         else:
             status = WriteStatus.WOULD_WRITE if dry_run else WriteStatus.WRITTEN
-            warnings = (edit.warnings[index],) if index in edit.warnings else ()
-            found.append(WriteResult(plan, status, where, warnings=warnings))
+            files = {one: f"{path} on {branch}" for one, path in done.files.items()}
+            warnings = edit.warnings.get(index, ())
+            found.append(WriteResult(plan, status, where, warnings=warnings, files=files))
     return found
+
+
+def _targets(plan: ApplicationPlan) -> tuple[str, ...]:
+    """Return the targets that were to be written, as they are configured."""
+    paths = (part.intent.write_back.target_path for part in written_parts(plan))
+    return tuple(dict.fromkeys(paths))
 
 
 def reason_of(error: UpdaterError) -> Reason:

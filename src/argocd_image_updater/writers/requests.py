@@ -332,7 +332,9 @@ def _ended(
     shown = _shown(request)
     found = (*result.warnings, *warnings)
     if is_new:
-        return replace(result, status=WriteStatus.WRITTEN, where=shown, message="", warnings=found)
+        return replace(
+            result, status=WriteStatus.WRITTEN, where=shown, files={}, message="", warnings=found
+        )
     return replace(
         result,
         status=WriteStatus.HELD,
@@ -344,7 +346,9 @@ def _ended(
 
 
 def _placed(result: WriteResult, where: str) -> WriteResult:
-    return replace(result, where=where) if result.status is WriteStatus.WOULD_WRITE else result
+    if result.status is not WriteStatus.WOULD_WRITE:
+        return result
+    return replace(result, where=where, files={})
 
 
 def _all(

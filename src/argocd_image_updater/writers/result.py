@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from argocd_image_updater.core.plan import ApplicationPlan
     from argocd_image_updater.core.reasons import Reason
@@ -29,8 +29,8 @@ class WriteStatus(StrEnum):
 class WriteResult:
     """The end of one Application's write.
 
-    where: file, branch or object, for people. reason: only for HELD and FAILED. push: to a branch to
-    stay, where there was one.
+    where: file, branch or object, for people. files: the same for each image, by the identity of
+    its settings. reason: only for HELD and FAILED. push: to a branch to stay, where there was one.
     """
 
     plan: ApplicationPlan
@@ -39,6 +39,7 @@ class WriteResult:
     message: str = ""
     reason: Reason | None = None
     warnings: tuple[str, ...] = ()
+    files: Mapping[int, str] = field(default_factory=dict)
     push: Push | None = None
 
 
