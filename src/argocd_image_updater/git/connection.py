@@ -13,15 +13,19 @@ import base64
 import contextlib
 import shlex
 import shutil
+import sys
 import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from argocd_image_updater.core.facts import FailureKind
+from argocd_image_updater.git import ssh_proxy
 from argocd_image_updater.git.credentials import CredentialKind, GitCredential
 from argocd_image_updater.git.failures import GitError
 from argocd_image_updater.git.process import Surroundings
+from argocd_image_updater.git.proxying import port_of, proxy_of
 from argocd_image_updater.git.tls import authority_file
 
 if TYPE_CHECKING:
@@ -32,6 +36,11 @@ if TYPE_CHECKING:
 
 TOKEN_USER = "x-access-token"  # noqa: S105 - the user name forges expect beside a token
 PRIVATE_PREFIX = "private-"
+
+# A shell of ssh reads it, after ssh has put in its own words for those with a percent sign.
+_PROXY_COMMAND = (
+    shlex.join([sys.executable, "-I", "-S", ssh_proxy.__file__]).replace("%", "%%") + " %h %p"
+)
 
 # git asks "Username for 'https://host': " and "Password for 'https://user@host': ".
 _ASKPASS = """\
@@ -149,11 +158,13 @@ class Connection:
                 f"a credential of kind {credential.kind} does not fit the SSH URL "
                 f"{self.url.shown}: set sshPrivateKey"
             )
-        if credential.proxy:
-            raise _unusable(f"{self.url.shown}: a proxy is not supported for SSH, use https")
+        variables = {"GIT_SSH_VARIANT": "ssh"}
         config = self.trust.ssh_config
         words = ["ssh", *(["-F", str(config)] if config is not None and config.is_file() else [])]
         words += ["-o", "BatchMode=yes"]
+        if proxy := proxy_of(credential, self.url.host, port_of(self.url)):
+            variables[ssh_proxy.VARIABLE] = self._checked_proxy(proxy)
+            words += ["-o", f"ProxyCommand={_PROXY_COMMAND}", "-o", "ProxyUseFdpass=yes"]
         if credential.ssh_private_key:
             key = private.write("id", credential.ssh_private_key.rstrip("\n") + "\n")
             words += ["-i", key, "-o", "IdentitiesOnly=yes"]
@@ -163,12 +174,19 @@ class Connection:
             words += ["-o", "StrictHostKeyChecking=yes"]
             if files := self.trust.known_hosts_files:
                 words += ["-o", f"UserKnownHostsFile={' '.join(map(_ssh_path, files))}"]
-        return {"GIT_SSH_COMMAND": shlex.join(words), "GIT_SSH_VARIANT": "ssh"}
+        return {**variables, "GIT_SSH_COMMAND": shlex.join(words)}
+
+    def _checked_proxy(self, proxy: str) -> str:
+        """Return a proxy's URL that the program for it understands."""
+        if urlsplit(proxy).scheme not in (*ssh_proxy.HTTP, *ssh_proxy.SOCKS):
+            raise _unusable(f"{self.url.shown}: a proxy for SSH is socks5://HOST or http://HOST")
+        return proxy
 
     def _secrets(self) -> tuple[str, ...]:
         """Return what must never be shown, the longest first."""
         found = {self.credential.password, self.credential.bearer_token, self.url.password}
         found.add(self.credential.username.partition("%")[2])  # a session's token of AWS
+        found.update(_proxy_passwords(self.credential.proxy))
         if self.url.is_http and self.credential.kind is not CredentialKind.NONE:
             found.add(self._authorization().partition(" ")[2])
         return tuple(sorted((text for text in found if text), key=len, reverse=True))
@@ -194,6 +212,13 @@ class _PrivateFiles:
     def remove(self) -> None:
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _proxy_passwords(proxy: str) -> tuple[str, ...]:
+    """Return what in the URL of a proxy is secret, in both of its forms."""
+    user_info, at, _ = proxy.rpartition("://")[2].rpartition("@")
+    password = user_info.partition(":")[2] if at else ""
+    return password, unquote(password)
 
 
 def _ssh_path(file: Path) -> str:

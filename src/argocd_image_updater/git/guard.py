@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.git.failures import GitError
-from argocd_image_updater.git.proxying import port_of, proxy_of
+from argocd_image_updater.git.proxying import port_of, proxy_of, proxy_place
 from argocd_image_updater.net.addresses import is_forbidden_address, is_forbidden_host
 from argocd_image_updater.net.proxies import read_proxies
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 LOOK_UP_S = 15.0  # a resolver tries twice for 5 s
 # Proxies of which the program here looks names up.
 _LOOKS_UP = {"socks4", "socks5"}
-_PROXY_PORT = 1080  # of curl, where a proxy's URL names none
 
 
 async def system_addresses(host: str, port: int) -> tuple[str, ...]:
@@ -72,11 +71,11 @@ class HostGuard:
         self._check_name(connection, host)
         proxy = proxy_of(connection.credential, host, port)
         if proxy:
-            parts = urlsplit(proxy)
-            self._check_name(connection, parts.hostname or "")
-            if parts.scheme in _LOOKS_UP:
+            place = proxy_place(connection.credential, proxy)
+            if urlsplit(proxy).scheme in _LOOKS_UP and url.is_http:
                 await self._addresses(connection, host, port)
-            host, port = parts.hostname or "", parts.port or _PROXY_PORT
+            host, port = place
+            self._check_name(connection, host)
         elif url.is_http and self._is_proxied(connection):
             return connection
         found = await self._addresses(connection, host, port)

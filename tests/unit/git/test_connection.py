@@ -151,7 +151,7 @@ def test_a_client_certificate_and_a_proxy_reach_git(tmp_path):
     [
         (HTTPS, GitCredential(CredentialKind.SSH, ssh_private_key="K")),
         (SSH, BASIC),
-        (SSH, GitCredential(CredentialKind.SSH, ssh_private_key="K", proxy="http://p:1")),
+        (SSH, GitCredential(CredentialKind.SSH, ssh_private_key="K", proxy="https://p:1")),
     ],
 )
 def test_a_credential_that_does_not_fit_the_url_is_told(tmp_path, url, credential):
