@@ -163,3 +163,25 @@ def test_any_bytes_are_edited_or_refused_and_never_raise_anything_else(content, 
         return
     assert read_helm_value(result.content, path) == value
     assert not edit(result.content, path, value).changed
+
+
+dotted_keys = st.lists(
+    st.text(st.sampled_from("ab.-/"), min_size=1, max_size=6), min_size=1, max_size=4
+)
+
+
+@relaxed
+@given(dotted_keys, st.booleans(), encodings, values)
+def test_a_key_with_dots_is_found_and_made_behind_backslashes(keys, exists, how, value):
+    lines = [f"{'  ' * depth}'{key}': # {depth}" for depth, key in enumerate(keys)]
+    lines[-1] += " old" if exists else ""
+    text = "\n".join(lines).replace(f"# {len(keys) - 1} old", "old # last") + "\n"
+    content = encoded(text if exists else "other: 1\n", how)
+    path = ".".join(key.replace(".", "\\.") for key in keys)
+    result = edit(content, path, value)
+    node = trees(result.content)[0]
+    for key in keys:
+        node = node[key]
+    assert node == value
+    assert read_helm_value(result.content, path) == value
+    assert not exists or result.content.count(b"\n") == content.count(b"\n")

@@ -174,7 +174,8 @@ def _type_of(
     is_kustomization = target is not None and target.word == KUSTOMIZATION
     found = types.source_type_of(application, kustomization=is_kustomization, target_path=path)
     if found not in types.SUPPORTED and standalone and types.is_untyped(application):
-        found = types.declared_type(application)
+        # Nothing contradicts a values target: whoever names one has a chart.
+        found = types.declared_type(application) or _values_type(target)
         return _forced_to_values(found, target), not found
     return _forced_to_values(found, target), False
 
@@ -185,12 +186,16 @@ def _forced_to_values(found: str, target: Target | None) -> str:
     COMPAT: an Application of no supported type stays one unless the file ends in .yaml or .yml
     (application_selection.json).
     """
+    return (_values_type(target) or found) if found in types.SUPPORTED else found
+
+
+def _values_type(target: Target | None) -> str:
     names_values = (
         target is not None
         and target.word == HELM_VALUES
         and not types.is_override_name(target.path)
     )
-    return types.HELM if names_values and found in types.SUPPORTED else found
+    return types.HELM if names_values else ""
 
 
 def _with_git(

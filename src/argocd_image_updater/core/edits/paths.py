@@ -1,9 +1,10 @@
 """Dotted paths into a values file: ``image.tag``, ``list[0].tag``, and the literal root key.
 
-Rules: segments are split at dots, there is no escape; a segment may end in list indexes; keys are
-compared by their text; the nested key counts first, then a root key that is the whole path; an
-alias is followed; a merge key (``<<``) is not looked through, a key from a merge is added.
-Source: tests/vectors/data/helm_values_set.json.
+Rules: segments are split at dots, of which one behind a backslash belongs to its key; a segment may
+end in list indexes, or be nothing else; keys are compared by their text; the nested key counts
+first, then a root key that is the whole path; an alias is followed; a merge key (``<<``) is not
+looked through, a key from a merge is added.
+Source: tests/vectors/data/helm_values_set.json, docs/editing.md.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.edits.yamltext import YamlText
 
 _INDEXED = re.compile(r"(.*?)((?:\[[^\[\]]*\])+)")
+_INDEXES = re.compile(r"(?:\[[0-9]{1,9}\])+")
+_PLAIN_DOT = re.compile(r"(?<!\\)\.")
+_ESCAPED_DOT = "\\."
 _INDEX = re.compile(r"[-+]?[0-9]{1,9}")
 MAX_SEGMENTS = 64  # deeper than any chart; keeps the work per path small
 
@@ -39,9 +43,12 @@ class Missing:
     rest: tuple[str, ...]
 
 
-def split_path(path: str, *, file: str) -> tuple[str, ...]:
-    """Split a dotted path; refuse one with an empty segment."""
-    segments = tuple(path.split("."))
+def labels_of(path: str) -> tuple[str, ...]:
+    """Split a path at its dots, but for those behind a backslash."""
+    return tuple(part.replace(_ESCAPED_DOT, ".") for part in _PLAIN_DOT.split(path))
+
+
+def _checked(path: str, segments: tuple[str, ...], *, file: str) -> tuple[str, ...]:
     if not all(segments) or len(segments) > MAX_SEGMENTS:
         message = f"{file or 'the file'}: {path!r} is not a usable path: a part of it is empty"
         if len(segments) > MAX_SEGMENTS:
@@ -52,9 +59,9 @@ def split_path(path: str, *, file: str) -> tuple[str, ...]:
 
 def new_path(path: str, *, file: str) -> tuple[str, ...]:
     """Split the path of keys that are all to be created; a list is never created."""
-    segments = split_path(path, file=file)
+    segments = _checked(path, labels_of(path), file=file)
     for segment in segments:
-        if _INDEXED.fullmatch(segment):
+        if _names_item(segment):
             message = f"{file or 'the file'}: {segment!r}: there is no such list"
             raise EditRefused(Reason.TARGET_MISSING, message)
     return segments
@@ -63,8 +70,13 @@ def new_path(path: str, *, file: str) -> tuple[str, ...]:
 def locate(doc: YamlText, root: int, path: str) -> Found | Missing:
     """Find the path below the root mapping: nested first, then as one literal root key."""
     literal = find_value(doc, root, path) if path and doc.is_mapping(root) else None
+    if _ESCAPED_DOT in path and literal is None:
+        # COMPAT: a key that ends in a backslash, where there is one, is found as it always was.
+        plain = _if_found(doc, root, tuple(path.split(".")))
+        if plain is not None:
+            return plain
     try:
-        nested = walk(doc, root, split_path(path, file=doc.file))
+        nested = walk(doc, root, _checked(path, labels_of(path), file=doc.file))
     except EditRefused:
         if literal is None:
             raise
@@ -74,6 +86,14 @@ def locate(doc: YamlText, root: int, path: str) -> Found | Missing:
     return nested
 
 
+def _if_found(doc: YamlText, root: int, segments: tuple[str, ...]) -> Found | None:
+    try:
+        place = walk(doc, root, segments)
+    except EditRefused:
+        return None
+    return place if isinstance(place, Found) else None
+
+
 def walk(doc: YamlText, root: int, segments: tuple[str, ...]) -> Found | Missing:
     """Follow the segments from the root as far as they exist."""
     node = root
@@ -81,6 +101,9 @@ def walk(doc: YamlText, root: int, segments: tuple[str, ...]) -> Found | Missing
         node = doc.resolved(node)
         if doc.is_null(node):
             return _missing(doc, node, segments[position:])
+        if doc.is_sequence(node) and _INDEXES.fullmatch(segment):
+            node = _items(doc, node, segment, segment)
+            continue
         if not doc.is_mapping(node):
             _wrong_kind(doc, node, segments[:position])
         child = _step(doc, node, segment)
@@ -104,9 +127,13 @@ def _step(doc: YamlText, mapping: int, segment: str) -> int | None:
     child = find_value(doc, mapping, parts.group(1))
     if child is None:
         return None
-    for text in parts.group(2)[1:-1].split("]["):
-        child = _item(doc, child, text, segment)
-    return child
+    return _items(doc, child, parts.group(2), segment)
+
+
+def _items(doc: YamlText, node: int, indexes: str, segment: str) -> int:
+    for text in indexes[1:-1].split("]["):
+        node = _item(doc, node, text, segment)
+    return node
 
 
 def _item(doc: YamlText, node: int, text: str, segment: str) -> int:
@@ -123,9 +150,13 @@ def _item(doc: YamlText, node: int, text: str, segment: str) -> int:
     return items[int(text)]
 
 
+def _names_item(segment: str) -> bool:
+    return _INDEXED.fullmatch(segment) is not None
+
+
 def _missing(doc: YamlText, node: int, rest: tuple[str, ...]) -> Missing:
     for segment in rest:
-        if _INDEXED.fullmatch(segment):
+        if _names_item(segment):
             doc.refuse(Reason.TARGET_MISSING, f"{segment!r}: there is no such list", at=node)
     return Missing(node, rest)
 
