@@ -23,6 +23,7 @@ from argocd_image_updater.git.batch import PushBatch, PushResult
 from argocd_image_updater.git.cache import MirrorCache
 from argocd_image_updater.git.commit import Series, checked_identity, make_series
 from argocd_image_updater.git.failures import GitError, disk_error
+from argocd_image_updater.git.mirror import remove_left_keys
 from argocd_image_updater.git.outcomes import (
     carried_over,
     failed_result,
@@ -39,6 +40,7 @@ from argocd_image_updater.git.urls import mask_url
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+    from pathlib import Path
 
     from argocd_image_updater.core.facts import BranchKey
     from argocd_image_updater.git.api_push import ApiCommits
@@ -60,6 +62,19 @@ class Tip:
 
     branch: str
     commit: str
+
+
+def _prepared_home(root: Path) -> Path:
+    """Return the folder in which commands run; what a killed process left of keys goes."""
+    home = root / "home"
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        remove_left_keys(root)
+    except OSError as error:
+        raise ConfigError(
+            f"{home} cannot be made: {error.strerror}; make room there or name another --state-dir"
+        ) from error
+    return home
 
 
 class GitEngine:
@@ -93,16 +108,8 @@ class GitEngine:
         self.statistics = GitStatistics()
         self._turns = asyncio.Semaphore(REPOSITORIES_AT_ONCE)
         root = settings.state_dir / "git"
-        home = root / "home"
-        try:
-            home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigError(
-                f"{home} cannot be made: {error.strerror}; make room there or name another "
-                "--state-dir"
-            ) from error
         runner = GitRunner(
-            home,
+            _prepared_home(root),
             settings.variables,
             timeout_s=settings.timeout_s,
             kill_after_s=settings.kill_after_s,

@@ -175,13 +175,26 @@ def open_mirror(root: Path, identity: str) -> Mirror:
         descriptor = take_lock(folder)
         if descriptor is None:
             continue
-        for left in folder.glob(f"{PRIVATE_PREFIX}*"):
-            shutil.rmtree(left, ignore_errors=True)
+        _remove_private_files(folder)
         return Mirror(folder, descriptor)
     raise GitError(
         FailureKind.TRANSIENT,
         f"{SLOT_LIMIT} processes use the mirror {root / name} already: end some of them",
     )
+
+
+def remove_left_keys(root: Path) -> None:
+    """Remove private files of commands whose process was killed, in whichever mirror; blocks."""
+    for folder in {left.parent for left in root.glob(f"*/{PRIVATE_PREFIX}*")}:
+        descriptor = take_lock(folder)
+        if descriptor is not None:  # else somebody works with it, and removes them
+            _remove_private_files(folder)
+            os.close(descriptor)
+
+
+def _remove_private_files(folder: Path) -> None:
+    for left in folder.glob(f"{PRIVATE_PREFIX}*"):
+        shutil.rmtree(left, ignore_errors=True)
 
 
 def take_lock(folder: Path) -> int | None:
