@@ -62,9 +62,6 @@ class GiteaStage(RequestStage):
         full_name = f"{self.name}-deploy"
         self.requests = GiteaRequests(self.git, full_name, self.bare())
 
-    def close(self):
-        """The server outlives the stage."""
-
     def commit(self, path, content, *, branch="main"):
         return self.git.commit(f"{self.name}-deploy", {path: content}, branch=branch)
 

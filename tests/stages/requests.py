@@ -1,5 +1,6 @@
 """A stage whose changes are proposed: a pull request at a forge in place of a push to the base."""
 
+import contextlib
 from dataclasses import dataclass, field
 
 from forges.azure_devops import AzureDevOpsDialect
@@ -62,8 +63,9 @@ class RequestStage(Stage):
 
     def __post_init__(self):
         self.hosts = HOSTS.get(self.kind, ())
-        self.proxy = ConnectProxy(self.git.port)
-        self.proxy.__enter__()
+        self._opened = contextlib.ExitStack()
+        if self.hosts:
+            self.proxy = self._opened.enter_context(ConnectProxy(self.git.port))
         super().__post_init__()
         self.push("1.0.0", "1.1.0")
         self.repository(files={**self.values("web"), "README": b"r\n"})
@@ -73,12 +75,11 @@ class RequestStage(Stage):
 
     def open_forge(self):
         self.requests = RequestModel(self.bare())
-        self.forge = ForgeServer(DIALECTS[self.kind](self), port=self.git.api_port)
-        self.forge.__enter__()
+        server = ForgeServer(DIALECTS[self.kind](self), port=self.git.api_port)
+        self.forge = self._opened.enter_context(server)
 
     def close(self):
-        self.forge.__exit__(None, None, None)
-        self.proxy.__exit__(None, None, None)
+        self._opened.close()
 
     @property
     def repository_name(self):

@@ -1,5 +1,6 @@
 """Pull requests at a real Gitea, by the whole program: it keeps branches, requests and people."""
 
+import contextlib
 import itertools
 
 import pytest
@@ -21,9 +22,15 @@ def gitea(tmp_path_factory):
 
 @pytest.fixture
 def make_stage(tmp_path, registry, gitea):
-    return lambda **options: GiteaStage(
-        tmp_path, f"{OWNER}/tea{next(_names)}", registry, gitea, **options
-    )
+    with contextlib.ExitStack() as opened:
+
+        def make(**options):
+            name = f"{OWNER}/tea{next(_names)}"
+            stage = GiteaStage(tmp_path, name, registry, gitea, **options)
+            opened.callback(stage.close)
+            return stage
+
+        yield make
 
 
 def proposed(stage):
