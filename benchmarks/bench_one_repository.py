@@ -5,11 +5,13 @@ import sys
 import tempfile
 from pathlib import Path
 
-from measuring import measure_rounds, row, run
+from git_scenes import count_git_processes, processes_row, values, write_manifests
+from measuring import COMMAND, measure_rounds, row, run
 from registries.distribution import DistributionRegistry
 from servers.git_server import HttpsGitServer, bare_repository, log
 
 APPLICATIONS, FILES_EACH = 100, 31
+MAX_PROCESSES = 10
 
 
 def files(registry):
@@ -18,63 +20,12 @@ def files(registry):
     for number in range(APPLICATIONS):
         folder = f"charts/app-{number:03}"
         tree[f"{folder}/Chart.yaml"] = f"name: app-{number:03}\nversion: 1.0.0\n".encode()
-        tree[f"{folder}/values.yaml"] = (
-            f"# values of app {number}\nimage:\n  name: {registry.host}/team/app\n"
-            "  tag: 1.0.0 # managed\nreplicas: 2\n"
-        ).encode()
+        tree[f"{folder}/values.yaml"] = values(registry)
         for index in range(FILES_EACH - 2):
             tree[f"{folder}/templates/part-{index:02}.yaml"] = (
                 f"kind: ConfigMap\nmetadata: {{name: part-{number}-{index}}}\n" * 20
             ).encode()
     return tree
-
-
-def write_manifests(folder, registry, git):
-    folder.mkdir()
-    (folder / "registries.conf").write_text(
-        f"registries:\n- name: local\n  prefix: {registry.host}\n  api_url: {registry.url}\n"
-    )
-    certificate = "".join(f"    {line}\n" for line in git.ca_file.read_text().splitlines())
-    (folder / "resource.yaml").write_text(
-        f"""apiVersion: argocd-image-updater.argoproj.io/v1alpha1
-kind: ImageUpdater
-metadata: {{name: all, namespace: argocd}}
-spec:
-  writeBackConfig: {{method: git, gitConfig: {{branch: main, writeBackTarget: helmvalues}}}}
-  applicationRefs:
-  - namePattern: app-*
-    images:
-    - {{alias: main, imageName: '{registry.host}/team/app:1.x'}}
----
-apiVersion: v1
-kind: Secret
-metadata:
-  name: repository
-  namespace: argocd
-  labels: {{argocd.argoproj.io/secret-type: repository}}
-stringData: {{url: "{git.url("deploy")}", username: {git.username}, password: {git.password}}}
----
-apiVersion: v1
-kind: ConfigMap
-metadata: {{name: argocd-tls-certs-cm, namespace: argocd}}
-data:
-  localhost: |
-{certificate}"""
-    )
-    for number in range(APPLICATIONS):
-        (folder / f"app-{number:03}.yaml").write_text(
-            f"""apiVersion: argoproj.io/v1alpha1
-kind: Application
-metadata: {{name: app-{number:03}, namespace: argocd}}
-spec:
-  project: default
-  destination: {{server: https://kubernetes.default.svc, namespace: x}}
-  source:
-    repoURL: {git.url("deploy")}
-    path: charts/app-{number:03}
-    targetRevision: main
-"""
-        )
 
 
 def main():
@@ -88,14 +39,19 @@ def main():
         registry.push_tags("team/app", [f"1.{minor}.0" for minor in range(10)])
         tree = files(registry)
         questions = {}
-        write_manifests(folder / "manifests", registry, git)
+        names = [f"app-{number:03}" for number in range(APPLICATIONS)]
+        applications = {name: ("deploy", f"charts/{name}") for name in names}
+        write_manifests(folder / "manifests", registry, git, applications=applications)
+        words = ("run", "--once", "--manifests", folder / "manifests")
+        words += ("--state-dir", folder / "state")
 
-        def measure(command):
+        def begin():
             shutil.rmtree(git.root / "deploy.git", ignore_errors=True)
             shutil.rmtree(folder / "state", ignore_errors=True)
-            repository = bare_repository(git.root / "deploy.git", tree)
-            words = ("run", "--once", "--manifests", folder / "manifests")
-            words += ("--state-dir", folder / "state")
+            return bare_repository(git.root / "deploy.git", tree)
+
+        def measure(command):
+            repository = begin()
             git.forget_requests()
             outdated = run(command, *words)
             assert f"images_updated={APPLICATIONS} errors=0" in outdated.output
@@ -120,6 +76,11 @@ def main():
             limit_s=1.5,
             counts=str(dict(questions["idle"])),
         )
+        begin()
+        processes = count_git_processes(folder, COMMAND, *words)
+        good &= processes_row("100 applications", processes, limit=MAX_PROCESSES)
+        processes = count_git_processes(folder, COMMAND, *words)
+        good &= processes_row("again, nothing to write", processes, limit=MAX_PROCESSES)
         good &= questions["outdated"]["fetch"] == questions["outdated"]["push"] == 1
         good &= questions["idle"].keys() <= {"info-refs", "ls-refs"}
     return 0 if good else 1

@@ -31,14 +31,17 @@ class Run:
     output: str
 
 
-def run(command, *words):
-    """Run a command to its end; children (git) count in CPU, the largest process in memory."""
+def run(command, *words, path=""):
+    """Run a command to its end; children (git) count in CPU, the largest process in memory.
+
+    path: where it finds other programs, empty = where this process finds them.
+    """
     started = time.perf_counter()
     process = subprocess.Popen(
         [command, *map(str, words)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        env=_environment(),
+        env={**_environment(), **({"PATH": path} if path else {})},
     )
     output = process.stdout.read().decode()
     _, status, usage = os.wait4(process.pid, 0)
