@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _WORD_LIMIT = 64  # a status, a phase, a commit of SHA-256
 _MESSAGE_LIMIT = 120  # it becomes a part of the message of a status entry
+_NEXT_ATTEMPT = ". Retrying attempt #"  # and its number and time, which change with each
 _SOURCES_LIMIT = 64  # revisions that are looked at: one for each source
 
 
@@ -27,6 +28,7 @@ class Deployment:
 
     revisions: that were compared last, one for each source. dry_revisions: the same of the dry
     source. operation_revisions: what the last sync, of `phase` and `message`, was to bring.
+    is_retried: it failed, and Argo CD will try again after a pause.
     """
 
     sync_status: str = ""
@@ -36,6 +38,7 @@ class Deployment:
     phase: str = ""
     message: str = ""
     operation_revisions: tuple[str, ...] = ()
+    is_retried: bool = False
 
 
 UNKNOWN_DEPLOYMENT = Deployment()
@@ -46,6 +49,7 @@ def read_deployment(status: object) -> Deployment:
     sync, operation, hydrator = (
         _member(status, name) for name in ("sync", "operationState", "sourceHydrator")
     )
+    phase = _word(operation, "phase")
     return Deployment(
         sync_status=_word(sync, "status"),
         health=_word(_member(status, "health"), "status"),
@@ -57,9 +61,11 @@ def read_deployment(status: object) -> Deployment:
                 if (revision := _word(_member(hydrator, name), "drySHA"))
             )
         ),
-        phase=_word(operation, "phase"),
+        phase=phase,
         message=_text(operation, "message", limit=_MESSAGE_LIMIT),
         operation_revisions=tuple(_revisions(_member(operation, "syncResult"))),
+        # Argo CD tells a pause between two attempts by nothing else.
+        is_retried=phase == "Running" and bool(_word(operation, "finishedAt")),
     )
 
 
@@ -73,7 +79,7 @@ def _word(value: object, name: str) -> str:
 
 def _text(value: object, name: str, *, limit: int) -> str:
     found = _member(value, name)
-    return plain(found, limit) if isinstance(found, str) else ""
+    return plain(found.partition(_NEXT_ATTEMPT)[0], limit) if isinstance(found, str) else ""
 
 
 def _revisions(value: object) -> Iterator[str]:

@@ -132,9 +132,10 @@ def _look(deployment: Deployment, commits: frozenset[str], *, is_live: bool) -> 
     is_compared = not commits.isdisjoint(deployment.revisions)
     if not is_live and not is_compared and commits.isdisjoint(deployment.dry_revisions):
         return Stage.WRITTEN, _NOT_SEEN
-    failed = deployment.phase in _FAILURES
+    failed = deployment.phase in _FAILURES or deployment.is_retried
     if failed and not commits.isdisjoint(deployment.operation_revisions):
-        return Stage.FAILED, f"sync failed: {deployment.message or deployment.phase}"
+        again = " and is tried again" if deployment.is_retried else ""
+        return Stage.FAILED, f"sync failed{again}: {deployment.message or deployment.phase}"
     if deployment.sync_status != "Synced" or not (is_live or is_compared):
         syncing = deployment.phase == "Running"
         status = deployment.sync_status or "not known"

@@ -54,6 +54,7 @@ class _Health(TypedDict, total=False):
 class _Operation(TypedDict, total=False):
     phase: Any
     message: Any
+    finishedAt: Any
     syncResult: _Revisions
 
 

@@ -29,6 +29,16 @@ def test_it_is_read():
     assert read_deployment(STATUS) == READ
 
 
+def test_a_pause_between_two_attempts_is_told_apart():
+    message = "no quota. Retrying attempt #3 at 3:21PM."
+    operation = {"phase": "Running", "message": message, "finishedAt": "2026-11-24T12:01:00Z"}
+    found = read_deployment({"operationState": operation})
+    assert (found.is_retried, found.message) == (True, "no quota")
+    assert not read_deployment({"operationState": {"phase": "Running"}}).is_retried
+    ended = {"phase": "Failed", "finishedAt": "2026-11-24T12:01:00Z"}
+    assert not read_deployment({"operationState": ended}).is_retried
+
+
 def test_several_sources_have_several_revisions():
     several = {"sync": {"revisions": ["c1", "1.2.0"]}, "operationState": None}
     assert read_deployment(several) == Deployment(revisions=("c1", "1.2.0"))

@@ -53,6 +53,8 @@ STAGES = [
     (at(sync="OutOfSync", phase="Running"), Stage.SEEN, "Argo CD is syncing"),
     (at(sync="OutOfSync", phase="Failed", message="no quota"), Stage.FAILED,
      "sync failed: no quota"),
+    (replace(at(sync="OutOfSync", phase="Running", message="no quota"), is_retried=True),
+     Stage.FAILED, "sync failed and is tried again: no quota"),
     (at(sync="OutOfSync", phase="Error"), Stage.FAILED, "sync failed: Error"),
     (at(sync="OutOfSync", phase="Failed", operation="older"), Stage.SEEN,
      "seen, sync status is OutOfSync"),
