@@ -95,7 +95,7 @@ def _claims(intent: ApplicationIntent, image: ImageSettings) -> Iterator[_Claim]
 
 def _file(write_back: WriteBack) -> str:
     branches = f"{write_back.base_branch}\n{write_back.push_branch}"
-    return f"{write_back.repository}\n{branches}\n{write_back.target_path}"
+    return f"{write_back.repository}\n{branches}\n{write_back.target}"
 
 
 def value_places(intent: ApplicationIntent, image: ImageSettings) -> tuple[str, ...]:

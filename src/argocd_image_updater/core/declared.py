@@ -12,6 +12,7 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from argocd_image_updater.core.application_files import APPLICATION_KINDS, file_source
 from argocd_image_updater.core.edits.helm_values import read_helm_value
 from argocd_image_updater.core.edits.kustomization import (
     KustomizeEntry,
@@ -83,6 +84,8 @@ def declared_in_file(
         return found or declared_in_source(source, intent, settings)
     if content is None:
         return None
+    if kind in APPLICATION_KINDS:
+        return _declared_in_application(intent, settings, content=content, file=file)
     if kind is TargetKind.KUSTOMIZATION:
         entries = (_entry_image(entry) for entry in read_kustomization_images(content, file=file))
         return _declared_entry(entries, settings)
@@ -92,6 +95,19 @@ def declared_in_file(
         for path in (spec, name, tag)
         if path and (value := read_helm_value(content, path, file=file)) is not None
     }
+    return _declared_values(values, settings, spec=spec, name=name, tag=tag)
+
+
+def _declared_in_application(
+    intent: ApplicationIntent, settings: ImageSettings, *, content: bytes, file: str
+) -> ImageReference | None:
+    spec, name, tag = _value_paths(settings)
+    source, application_type, values = file_source(
+        intent, content, settings, paths=(spec, name, tag), file=file
+    )
+    if application_type is not ApplicationType.HELM:
+        found = replace(intent, application_type=application_type)
+        return declared_in_source(source, found, settings)
     return _declared_values(values, settings, spec=spec, name=name, tag=tag)
 
 

@@ -46,7 +46,7 @@ def _place(part: ApplicationIntent) -> tuple[object, ...]:
     """Return what tells targets apart; the same file named twice is one target."""
     return (
         part.write_back.target_kind,
-        part.write_back.target_path,
+        part.write_back.target,
         part.source_type,
         part.write_source,
     )

@@ -65,7 +65,7 @@ def running_images(
             declared_in_file(intent, item, source=source_of(intent), content=content, file=path)
             for item in intent.images
         ]
-    except EditRefused as refusal:
+    except (EditRefused, TargetMismatch) as refusal:
         return Stop(refusal.reason, str(refusal))
     return _declared(intent, found, where=path)
 

@@ -62,6 +62,8 @@ class TargetKind(StrEnum):
     OVERRIDE = "override-file"
     VALUES = "values-file"
     KUSTOMIZATION = "kustomization"
+    APPLICATION = "application"
+    APPLICATION_SET = "application-set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +152,7 @@ class WriteBack:
     repository: verbatim URL. base_branch: empty or ``HEAD`` = default branch of the remote.
     push_branch: template text, empty = push to the base branch.
     target_path: file (or directory for a kustomization) relative to the repository root.
+    target_name: which object in the file, empty = as its kind says.
     target_key: first 8 hex digits that identify the write target. refuse_shared: a value that
     others share through an anchor is not changed.
     """
@@ -161,10 +164,16 @@ class WriteBack:
     push_branch: str = ""
     target_kind: TargetKind = TargetKind.OVERRIDE
     target_path: str = ""
+    target_name: str = ""
     target_key: str = ""
     pull_request: PullRequest | None = None
     refuse_shared: bool = False
     origins: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def target(self) -> str:
+        """The file and the object in it, for people and to tell targets apart."""
+        return f"{self.target_path}#{self.target_name}" if self.target_name else self.target_path
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypedDict
 from argocd_image_updater.core.application import Source
 from argocd_image_updater.core.choice import Facts, Pending
 from argocd_image_updater.core.edits.result import EditRefused
-from argocd_image_updater.core.parameters.dispatch import already_set, set_image
+from argocd_image_updater.core.parameters.dispatch import TargetMismatch, already_set, set_image
 from argocd_image_updater.core.parameters.kustomize import repository_text
 from argocd_image_updater.core.reasons import Reason
 from argocd_image_updater.core.repository_files import Stop, base_branch, read_files, source_of
@@ -108,7 +108,7 @@ def look_at_target(
                 file=path,
             )
         )
-    except EditRefused as refusal:
+    except (EditRefused, TargetMismatch) as refusal:
         return Stop(refusal.reason, str(refusal))
     key = intent.write_back.target_key if intent.write_back.pull_request else ""
     return Target(declared, GitDestination(base, branch, key), path)

@@ -13,6 +13,7 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from argocd_image_updater.core.application_files import APPLICATION_KINDS, edit_application_file
 from argocd_image_updater.core.declared import override_source
 from argocd_image_updater.core.edits.helm_values import (
     changes_helm_values,
@@ -127,6 +128,11 @@ def pick_target(
             Reason.TARGET_MISSING,
             f"no {', '.join(KUSTOMIZATION_FILES)} in {folder}; it is never created",
         )
+    if intent.write_back.target_kind in APPLICATION_KINDS:
+        path = intent.write_back.target_path
+        raise EditRefused(
+            Reason.TARGET_MISSING, f"{path} does not exist; a manifest is never created"
+        )
     return target_paths(intent)[0], None
 
 
@@ -144,6 +150,9 @@ def is_declared(
         EditRefused: the target cannot be edited without doubt.
     """
     kind = intent.write_back.target_kind
+    if kind in APPLICATION_KINDS:
+        assert content is not None
+        return not edit_application_file(intent, content, (write,), file=file).changed
     if kind is TargetKind.OVERRIDE:
         if content is None:
             return False
@@ -195,7 +204,10 @@ def edit_target(
     """
     ((file, content),) = files.items()
     kind = intent.write_back.target_kind
-    if kind is TargetKind.OVERRIDE:
+    if kind in APPLICATION_KINDS:
+        assert content is not None
+        edit = edit_application_file(intent, content, writes, file=file)
+    elif kind is TargetKind.OVERRIDE:
         merged = merged_source(intent, (*pins, *writes), source=source)
         edit = edit_override(
             content,

@@ -26,8 +26,11 @@ from argocd_image_updater.core.settings import (
 from argocd_image_updater.core.whitespace import trim
 from argocd_image_updater.core.write_back_repository import RepositoryPlace, place_repository
 from argocd_image_updater.core.write_back_texts import (
+    APPLICATION,
+    APPLICATION_SET,
     HELM_VALUES,
     KUSTOMIZATION,
+    OBJECT_WORDS,
     Method,
     Target,
     clean_labels,
@@ -43,6 +46,11 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.resource import WriteBackConfig
 
 _TARGET_KEY_DIGITS = 8
+# Targets of ours by their word: files that hold the Application itself.
+_OBJECT_KINDS = {
+    APPLICATION: TargetKind.APPLICATION,
+    APPLICATION_SET: TargetKind.APPLICATION_SET,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +90,7 @@ def resolve_write_back(
     placement = Placement(
         WriteBack(method=method.name, origins={"method": settings.origin("method")}),
         source_type,
-        types.application_type(source_type, method=method.name),
+        types.application_type(source_type, method=_way(method.name, target)),
         write_source,
         needs_type,
     )
@@ -151,9 +159,12 @@ def override_name(application: Application, *, controller_namespace: str) -> str
 
 def retyped(placement: Placement, source_type: str) -> Placement:
     """Return the placement with a source type that was found out in the repository."""
-    kind = types.application_type(source_type, method=placement.write_back.method)
     write_back = placement.write_back
-    if write_back.method == "git" and write_back.target_kind is not TargetKind.KUSTOMIZATION:
+    is_object = write_back.target_kind in _OBJECT_KINDS.values()
+    method = "argocd" if is_object else write_back.method
+    kind = types.application_type(source_type, method=method)
+    is_file = write_back.target_kind is not TargetKind.KUSTOMIZATION and not is_object
+    if write_back.method == "git" and is_file:
         write_back = replace(
             write_back, target_kind=types.target_kind(write_back.target_path, kind)
         )
@@ -166,11 +177,17 @@ def retyped(placement: Placement, source_type: str) -> Placement:
     )
 
 
+def _way(method: str, target: Target | None) -> str:
+    """Return the method by whose rules images are put into a source."""
+    return "argocd" if target is not None and target.word in OBJECT_WORDS else method
+
+
 def _type_of(
     application: Application, target: Target | None, *, standalone: bool
 ) -> tuple[str, bool]:
     """Return the source type and whether it must still be found out in the repository."""
-    path = target.raw_path("") if target else types.OVERRIDE_PREFIX
+    is_object = target is not None and target.word in OBJECT_WORDS
+    path = target.raw_path("") if target and not is_object else types.OVERRIDE_PREFIX
     is_kustomization = target is not None and target.word == KUSTOMIZATION
     found = types.source_type_of(application, kustomization=is_kustomization, target_path=path)
     if found not in types.SUPPORTED and standalone and types.is_untyped(application):
@@ -231,12 +248,13 @@ def _with_git(
         push_branch=branches.push,
         target_kind=kind,
         target_path=path,
+        target_name=target.name if target else "",
         # The key keeps the path as it is written, so that branches of open requests are found
         # again; for a kustomization it is the directory that counts.
         target_key=target_key(
             repository.url,
             branches.base,
-            (path or ".") if kind is TargetKind.KUSTOMIZATION else raw,
+            (path or ".") if kind is TargetKind.KUSTOMIZATION else _named(raw, target),
         ),
         pull_request=request,
         origins={
@@ -251,6 +269,10 @@ def _with_git(
         },
     )
     return replace(placement, write_back=write_back, fault=repository.fault)
+
+
+def _named(path: str, target: Target | None) -> str:
+    return f"{path}#{target.name}" if target is not None and target.name else path
 
 
 def target_key(repository: str, base: str, path: str) -> str:
@@ -282,6 +304,8 @@ def _checked_path(
         return ("" if path == "." else path), TargetKind.KUSTOMIZATION
     if path == "." or raw.endswith("/"):
         raise ConfigError(f"writeBackTarget {raw!r} is a directory: name a file")
+    if target is not None and target.word in _OBJECT_KINDS:
+        return path, _OBJECT_KINDS[target.word]
     return path, types.target_kind(path, application_type)
 
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 KUSTOMIZATION = "kustomization"
 HELM_VALUES = "helmvalues"
+APPLICATION = "application"
+APPLICATION_SET = "applicationset"
+# Words of ours: only with a colon behind them, so that plain paths keep their meaning.
+OBJECT_WORDS = (APPLICATION, APPLICATION_SET)
 KUSTOMIZATION_FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 DEFAULT_VALUES_FILE = "values.yaml"
 REPOSITORY_CREDENTIALS = "repocreds"
@@ -38,13 +42,15 @@ class Method:
 class Target:
     """A configured write-back target.
 
-    word: ``kustomization``, ``helmvalues`` or empty for a plain path. path: as written behind the
-    word, without the slash of a rooted one. is_rooted: counted from the repository root.
+    word: ``kustomization``, ``helmvalues``, a word of ours, or empty for a plain path. path: as
+    written behind the word, without the slash of a rooted one. is_rooted: counted from the
+    repository root. name: of an object in the file.
     """
 
     word: str
     path: str
     is_rooted: bool
+    name: str = ""
 
     def raw_path(self, base: str) -> str:
         """Return the path in the repository before it is checked and cleaned."""
@@ -86,6 +92,9 @@ def parse_target(text: str) -> Target | None:
     """Parse ``writeBackTarget``; blank means not set."""
     if not trim(text):
         return None
+    for word in OBJECT_WORDS:
+        if text.startswith(f"{word}:"):
+            return _parse_object(text, word)
     for word in (KUSTOMIZATION, HELM_VALUES):
         if text.startswith(word):
             return _parse_word(text, word)
@@ -110,6 +119,17 @@ def _parse_word(text: str, word: str) -> Target:
     if word == HELM_VALUES and not trim(path):
         path = DEFAULT_VALUES_FILE
     return Target(word, path, is_rooted=is_rooted)
+
+
+def _parse_object(text: str, word: str) -> Target:
+    path, _, name = text.removeprefix(f"{word}:").partition("#")
+    path, name = trim(path), trim(name)
+    if not path.strip("/"):
+        raise ConfigError(
+            f"writeBackTarget {shorten(text, 80)!r} names no file: write {word}:FILE or "
+            f"{word}:FILE#NAME"
+        )
+    return Target(word, path.removeprefix("/"), is_rooted=path.startswith("/"), name=name)
 
 
 def parse_branches(text: str) -> Branches:

@@ -126,7 +126,7 @@ def _destination(plan: ApplicationPlan, intent: ApplicationIntent, write: ImageW
     branch = (where.push_branch or where.base.branch).removeprefix(_BRANCHES)
     branch = "" if branch == "HEAD" else branch
     repository = repository_place(where.base.repository)
-    return f"{repository} {branch or 'default branch'} {intent.write_back.target_path or '.'}"
+    return f"{repository} {branch or 'default branch'} {intent.write_back.target or '.'}"
 
 
 def repository_place(url: str) -> str:

@@ -242,7 +242,7 @@ def _results(
 
 def _targets(plan: ApplicationPlan) -> tuple[str, ...]:
     """Return the targets that were to be written, as they are configured."""
-    paths = (part.intent.write_back.target_path for part in written_parts(plan))
+    paths = (part.intent.write_back.target for part in written_parts(plan))
     return tuple(dict.fromkeys(paths))
 
 

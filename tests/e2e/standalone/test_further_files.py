@@ -43,7 +43,8 @@ def only_the_image_differs(before, after, *, old, new):
 def test_a_json_values_file_stays_json_and_helm_renders_the_new_image(stage):
     stage.push("1.0.0", "1.1.0")
     text = (
-        f'{{\n\t"image": {{"name": "{stage.image()}"}},\n\t"tags": {{"web.main": "1.0.0", "x": null}},\n'
+        f'{{\n\t"image": {{"name": "{stage.image()}"}},\n'
+        '\t"tags": {"web.main": "1.0.0", "x": null},\n'
         '\t"other": "a/b"\n}\n'
     )
     stage.repository(files=CHART | {"chart/prod.json": text.encode()})
@@ -59,3 +60,92 @@ def test_a_json_values_file_stays_json_and_helm_renders_the_new_image(stage):
     after = rendered(stage, "after", "helm", *words)
     assert only_the_image_differs(before, after, old=":1.0.0", new=":1.1.0")
     assert stage.run().reasons == {"web": "UpToDate"}
+
+
+def in_git(name, helm):
+    """Return the manifest of an Application with a comment or two, as people keep it."""
+    return (
+        "# what the cluster gets\napiVersion: argoproj.io/v1alpha1\nkind: Application\n"
+        f"metadata:\n  name: {name}  # {name}\n  namespace: argocd\nspec:\n  project: default\n"
+        f"  source:\n    path: chart\n    helm:\n{helm}"
+    )
+
+
+def values_of(documents, name):
+    """Return the values that Argo CD would hand to Helm for an Application."""
+    [found] = [one for one in documents if one["metadata"]["name"] == name]
+    helm = found["spec"]["source"]["helm"]
+    return helm.get("valuesObject") or yaml.safe_load(helm["values"])
+
+
+def test_applications_kept_in_git_get_the_image_where_their_values_are(stage):
+    stage.push("1.0.0", "1.1.0")
+    image = stage.image()
+    text = (
+        f"      values: |\n        image:\n          name: {image}\n        tags:\n"
+        '          # the one that counts\n          web.main: "1.0.0"   # by hand\n'
+    )
+    files = {
+        "apps/kustomization.yaml": b"resources: [apps.yaml]\n",
+        "apps/apps.yaml": "---\n".join(
+            (
+                in_git("web", text),
+                in_git(
+                    "api",
+                    f"      valuesObject: {{image: {{name: {image}}}, "
+                    "tags: {web.main: 1.0.0}}\n",
+                ),
+            )
+        ).encode(),
+    }
+    stage.repository(files=CHART | files)
+    helm = {"helm": {"name": "image.name", "tag": "tags.web\\.main"}}
+    listed = images(web=(f"{image}:1.x", {"manifestTargets": helm}))
+    for name in ("web", "api"):
+        stage.add(application(name, source(stage.url(), "chart")))
+    where = git_write_back("application:/apps/apps.yaml")
+    stage.add(resource("updater", [reference("*", listed)], **where))
+    before = rendered(stage, "before", "kustomize", "build", "apps")
+    outcome = stage.run()
+    assert outcome.reasons == {"web": "Updated", "api": "Updated"}
+    assert outcome.image("web")["writtenTo"] == "apps/apps.yaml on main"
+    assert stage.file("apps/apps.yaml") == files["apps/apps.yaml"].decode().replace(
+        "1.0.0", "1.1.0"
+    )
+    after = rendered(stage, "after", "kustomize", "build", "apps")
+    assert only_the_image_differs(before, after, old="1.0.0", new="1.1.0")
+    for name in ("web", "api"):
+        pods = []
+        for number, documents in enumerate((before, after)):
+            values = stage.folder / f"{name}-{number}.yaml"
+            values.write_text(yaml.safe_dump(values_of(documents, name)))
+            words = ("template", "chart", "-f", str(values))
+            pods.append(rendered(stage, f"{name}-{number}", "helm", *words))
+        assert only_the_image_differs(*pods, old=":1.0.0", new=":1.1.0")
+    assert set(stage.run().reasons.values()) == {"UpToDate"}
+
+
+def test_the_template_of_a_set_gets_the_image_and_its_placeholders_stay(stage):
+    stage.push("1.0.0", "1.1.0")
+    text = (
+        "apiVersion: argoproj.io/v1alpha1\nkind: ApplicationSet\nmetadata: {name: shops}\nspec:\n"
+        "  goTemplate: true\n  generators:\n  - list: {elements: [{name: a}, {name: b}]}\n"
+        "  template:\n    metadata: {name: '{{ .name }}'}\n    spec:\n      source:\n"
+        "        repoURL: '{{ .repo }}'\n        helm:\n          parameters:\n"
+        "          - {name: host, value: '{{ .name }}.example.com'}\n"
+        f"          - {{name: image.name, value: {stage.image()}}}\n"
+        "          - name: image.tag   # all of them\n            value: 1.0.0\n"
+        "            forceString: true\n"
+    )
+    stage.repository(files=CHART | {"sets/shops.yaml": text.encode()})
+    for name in ("a", "b"):
+        status = {"sourceType": "Helm", "summary": {"images": [f"{stage.image()}:1.0.0"]}}
+        stage.add(application(name, source(stage.url(), "chart"), status=status))
+    listed = images(web=f"{stage.image()}:1.x")
+    where = git_write_back("applicationset:/sets/shops.yaml#shops")
+    stage.add(resource("updater", [reference("*", listed)], **where))
+    outcome = stage.run()
+    assert "Updated" in outcome.reasons.values()
+    assert stage.file("sets/shops.yaml") == text.replace("value: 1.0.0", "value: 1.1.0")
+    assert len(stage.log()) == 2
+    assert set(stage.run().reasons.values()) == {"AlreadySet"}

@@ -70,7 +70,7 @@ def edit_application_manifest(
     place = _walk(doc, node, path)
     wanted = Wanted(kind, tuple(helm), tuple(kustomize), tuple(plugin))
     prefix = (["items", f"[{item}]"] if item is not None else []) + path
-    edit = _plan(doc, place, wanted, path=_joined([*prefix, *LIST_KEYS[kind]]))
+    edit = plan_list(doc, place, wanted, path=_joined([*prefix, *LIST_KEYS[kind]]))
     if not edit.operations:
         return Edit(content, changed=False)
     edited = edit_text(doc, edit.operations, style=detect_style(doc))
@@ -114,7 +114,12 @@ def _walk(doc: YamlText, node: int, labels: Sequence[str]) -> int:
     return node
 
 
-def _plan(doc: YamlText, source: int, wanted: Wanted, *, path: str) -> ListEdit:
+def plan_list(doc: YamlText, source: int, wanted: Wanted, *, path: str) -> ListEdit:
+    """Plan the whole intended list of one source.
+
+    Raises:
+        EditRefused: the list is not the one that the change was planned for.
+    """
     edit = ListEdit(path)
     sequence = list_node(doc, source, kind=wanted.kind)
     if sequence is None or doc.is_empty(sequence):

@@ -72,8 +72,10 @@ class _Plan:
     """What the writes ask for; `created` nests the new keys below each mapping.
 
     wanted: path and value by the node, or the new key of a mapping, that they come to stand in.
+    below: what leads to the values where they are only a part of a document.
     """
 
+    below: tuple[str, ...] = ()
     scalars: dict[int, str] = field(default_factory=dict)
     created: dict[int, dict[str, New]] = field(default_factory=dict)
     shared: set[str] = field(default_factory=set)
@@ -137,7 +139,7 @@ def _planned(
         raise EditRefused(Reason.AMBIGUOUS, f"{file}: more than {MAX_WRITES} values at once")
     doc, plan = parse(_filled(content, writes, file=file), file=file), _Plan()
     for write in writes:
-        _plan_write(doc, write, plan=plan)
+        _plan_write(doc, write, root=_root_for(doc, write.path), plan=plan)
     if refuse_shared and plan.also_changed:
         message = f"the change would also change {', '.join(plan.also_changed)} through an anchor"
         doc.refuse(Reason.AMBIGUOUS, message)
@@ -162,6 +164,47 @@ def _spread(content: bytes) -> bytes:
     return json.dumps(json.loads(content), indent=2, ensure_ascii=False).encode() + b"\n"
 
 
+@dataclass(frozen=True, slots=True)
+class ValuesPart:
+    """The operations that put values below one node of a document; see `Edit` for also_changed."""
+
+    operations: tuple[Operation, ...]
+    also_changed: tuple[str, ...] = ()
+
+
+def values_part(
+    doc: YamlText, writes: Sequence[ValueWrite], *, root: int | None, below: tuple[str, ...] = ()
+) -> ValuesPart:
+    """Plan values below `root`; without one they make a document. below: the path of the root.
+
+    Raises:
+        EditRefused: a path does not fit.
+    """
+    plan = _Plan(below=below)
+    for write in writes:
+        _plan_write(doc, write, root=root, plan=plan)
+    return ValuesPart(tuple(_operations(plan)), plan.also_changed)
+
+
+def value_below(doc: YamlText, root: int, path: str) -> str | None:
+    """Return the text of the scalar at a path as readers see it; None if there is none."""
+    return _look(doc, root, path)[1]
+
+
+def _look(doc: YamlText, root: int, path: str) -> tuple[bool, str | None]:
+    """Return whether the path is there, and the text that readers see."""
+    try:
+        place = locate(doc, root, path)
+    except EditRefused:
+        return False, None
+    if isinstance(place, Found):
+        return True, scalar_of(doc, place.at)
+    if len(place.rest) == 1 and doc.is_mapping(place.at):
+        merged = scalar_of(doc, effective_value(doc, place.at, place.rest[0]))
+        return merged is not None, merged
+    return False, None
+
+
 def read_helm_value(content: bytes, path: str, *, file: str = "") -> str | None:
     """Return the text of the scalar at a path as readers see it; None if there is none.
 
@@ -172,16 +215,9 @@ def read_helm_value(content: bytes, path: str, *, file: str = "") -> str | None:
         return None
     doc = parse(content, file=file)
     for root in doc.roots:
-        try:
-            place = locate(doc, root, path)
-        except EditRefused:
-            continue
-        if isinstance(place, Found):
-            return scalar_of(doc, place.at)
-        if len(place.rest) == 1 and doc.is_mapping(place.at):
-            merged = scalar_of(doc, effective_value(doc, place.at, place.rest[0]))
-            if merged is not None:
-                return merged
+        is_there, text = _look(doc, root, path)
+        if is_there:
+            return text
     return None
 
 
@@ -242,8 +278,7 @@ def _operations(plan: _Plan) -> list[Operation]:
     return operations
 
 
-def _plan_write(doc: YamlText, write: ValueWrite, *, plan: _Plan) -> None:
-    root = _root_for(doc, write.path)
+def _plan_write(doc: YamlText, write: ValueWrite, *, root: int | None, plan: _Plan) -> None:
     place = locate(doc, root, write.path) if root is not None else None
     if isinstance(place, Found):
         _plan_found(doc, write, at=place.at, plan=plan)
@@ -272,7 +307,7 @@ def _plan_found(doc: YamlText, write: ValueWrite, *, at: int, plan: _Plan) -> No
         doc.refuse(Reason.TARGET_MISMATCH, message, at=node)
     value = _value(doc, write, at=node)
     _want(doc, node, (), path=write.path, value=value, plan=plan)
-    plan.own |= {write.path}
+    plan.own |= _own_paths(write, plan)
     if holds(doc, node, value):
         plan.scalars.pop(node, None)
         return
@@ -294,8 +329,14 @@ def _want(
 def _note_shared(
     doc: YamlText, at: int, below: tuple[str, ...], *, write: ValueWrite, plan: _Plan
 ) -> None:
-    plan.own |= {join_path(tuple(write.path.split("."))), join_path(labels_of(write.path))}
+    plan.own |= _own_paths(write, plan)
     plan.shared.update(shared_paths(doc, at, below=below))
+
+
+def _own_paths(write: ValueWrite, plan: _Plan) -> set[str]:
+    """Return the spellings of the path of a write."""
+    spellings = ((write.path,), tuple(write.path.split(".")), labels_of(write.path))
+    return {join_path((*plan.below, *labels)) for labels in spellings}
 
 
 def _root_for(doc: YamlText, path: str) -> int | None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.edits import members, replace
+from argocd_image_updater.core.edits.embedded import embedded_splices
+from argocd_image_updater.core.edits.layout import detect_style
 from argocd_image_updater.core.edits.proof import (
     Patch,
     document,
@@ -73,7 +75,16 @@ class NewDocument:
     entries: Mapping[str, New]
 
 
-Operation = NewDocument | SetScalar | AddKeys | AddItems | DropItem | DropKey
+@dataclass(frozen=True, slots=True)
+class EditEmbedded:
+    """Edit the YAML text that the scalar at event `at` holds; `operations` are on that text."""
+
+    at: int
+    inner: YamlText
+    operations: Sequence[Operation]
+
+
+Operation = NewDocument | EditEmbedded | SetScalar | AddKeys | AddItems | DropItem | DropKey
 
 
 @dataclass(slots=True)
@@ -84,11 +95,17 @@ class _Plan:
 
 def edit_text(doc: YamlText, operations: Sequence[Operation], *, style: Style) -> bytes:
     """Return the edited bytes; refuse if the result is not exactly what was intended."""
+    return _edited(doc, operations, style=style)[1]
+
+
+def _edited(
+    doc: YamlText, operations: Sequence[Operation], *, style: Style
+) -> tuple[Sequence[Splice], bytes]:
     plan = _Plan()
     for operation in operations:
         _plan(doc, operation, style=style, plan=plan)
     text = apply_splices(doc.text, plan.splices, file=doc.file)
-    return prove(doc, text, plan.patches)
+    return plan.splices, prove(doc, text, plan.patches)
 
 
 def _plan(doc: YamlText, operation: Operation, *, style: Style, plan: _Plan) -> None:
@@ -103,6 +120,12 @@ def _plan(doc: YamlText, operation: Operation, *, style: Style, plan: _Plan) -> 
         case AddItems(at, items, before):
             plan.splices += members.add_items(doc, at, items=items, before=before, style=style)
             plan.patches.append(_added(doc, at, items, before=before))
+        case EditEmbedded(at, inner, operations):
+            splices, content = _edited(inner, operations, style=detect_style(inner))
+            value = content.decode()
+            plan.splices += embedded_splices(doc, at, inner=inner, splices=splices, value=value)
+            anchor = doc.events[at].anchor
+            plan.patches.append(Patch(at, at + 1, tuple(written(value, anchor=anchor))))
         case NewDocument(entries):
             plan.splices.append(members.new_document(doc, entries=entries, style=style))
             end = len(doc.events) - 1
