@@ -14,8 +14,29 @@ APPLICATIONS, REPOSITORIES = 500, 20
 PROCESSES_EACH = 8
 
 
+def judge(found, questions):
+    """Print the rows; True where times, memory and questions are within their limits."""
+    counts = {part: str(dict(asked)) for part, asked in questions.items()}
+    good = row(
+        "500 applications, 20 repositories",
+        found["outdated"],
+        limit_s=20,
+        limit_mib=150,
+        counts=counts["outdated"],
+    )
+    good &= row(
+        "again, nothing to write",
+        found["idle"],
+        limit_s=5,
+        limit_mib=150,
+        counts=counts["idle"],
+    )
+    good &= questions["outdated"]["fetch"] == questions["outdated"]["push"] == REPOSITORIES
+    good &= questions["idle"]["ls-refs"] == REPOSITORIES
+    return good and questions["idle"].keys() <= {"info-refs", "ls-refs"}
+
+
 def main():
-    good = True
     with (
         tempfile.TemporaryDirectory() as name,
         DistributionRegistry() as registry,
@@ -57,24 +78,7 @@ def main():
             return found
 
         found = measure_rounds(measure)
-        counts = {part: str(dict(asked)) for part, asked in questions.items()}
-        good &= row(
-            "500 applications, 20 repositories",
-            found["outdated"],
-            limit_s=20,
-            limit_mib=150,
-            counts=counts["outdated"],
-        )
-        good &= row(
-            "again, nothing to write",
-            found["idle"],
-            limit_s=5,
-            limit_mib=150,
-            counts=counts["idle"],
-        )
-        good &= questions["outdated"]["fetch"] == questions["outdated"]["push"] == REPOSITORIES
-        good &= questions["idle"]["ls-refs"] == REPOSITORIES
-        good &= questions["idle"].keys() <= {"info-refs", "ls-refs"}
+        good = judge(found, questions)
         begin()
         processes = count_git_processes(folder, COMMAND, *words)
         limit = PROCESSES_EACH * REPOSITORIES

@@ -73,8 +73,26 @@ def blobless_clone_mib(folder, server, name):
     return sent_mib(server)
 
 
-def main():
+def judge(found, sent, bounds_mib):
+    """Print the rows; True where times, memory and what was sent are within their limits."""
     good = True
+    small_mib = max(item.peak_mib for item in found["small later"][0])
+    limits = {
+        "huge first": {},
+        "huge later": {"limit_s": 1, "limit_mib": round(small_mib + MORE_MIB)},
+        "small first": {},
+        "small later": {"limit_s": 1},
+    }
+    for part, options in limits.items():
+        bound = f" (limit {bounds_mib:.1f})" if part == "huge first" else ""
+        counts = f"{sent[part]:.2f} MiB sent{bound}"
+        good &= row(
+            f"{part} time, {APPLICATIONS} applications", found[part], counts=counts, **options
+        )
+    return good and sent["huge first"] <= bounds_mib
+
+
+def main():
     with (
         tempfile.TemporaryDirectory() as name,
         DistributionRegistry() as registry,
@@ -119,20 +137,7 @@ def main():
             return found
 
         found = measure_rounds(measure)
-        small_mib = max(item.peak_mib for item in found["small later"][0])
-        limits = {
-            "huge first": {},
-            "huge later": {"limit_s": 1, "limit_mib": round(small_mib + MORE_MIB)},
-            "small first": {},
-            "small later": {"limit_s": 1},
-        }
-        for part, options in limits.items():
-            bound = f" (limit {bounds_mib:.1f})" if part == "huge first" else ""
-            counts = f"{sent[part]:.2f} MiB sent{bound}"
-            good &= row(
-                f"{part} time, {APPLICATIONS} applications", found[part], counts=counts, **options
-            )
-        good &= sent["huge first"] <= bounds_mib
+        good = judge(found, sent, bounds_mib)
     return 0 if good else 1
 
 
