@@ -12,6 +12,7 @@ from argocd_image_updater.core.decisions import Change, Decision
 from argocd_image_updater.core.reasons import Outcome, Reason
 from argocd_image_updater.core.reference import ImageTag
 from argocd_image_updater.core.report import CycleReport, ResourceResult
+from argocd_image_updater.core.rollouts import Stage
 from argocd_image_updater.core.settings import Problem
 from argocd_image_updater.core.shard_document import (
     DOCUMENT_BYTES,
@@ -208,6 +209,21 @@ def test_what_does_not_fit_is_left_out_the_least_important_first_and_counted():
     assert part.omitted == 30_000 - len(kept)
     (warning,) = joined(decode_report(data)).warnings
     assert str(part.omitted) in warning
+
+
+@pytest.mark.parametrize("stage", [None, *Stage])
+def test_how_far_a_change_has_come_is_told(stage):
+    part = ResourcePart(ResourceResult(), (decision(1, rollout=stage),))
+    (found,) = through_bytes(ShardReport(0, 2, "pod", {ONE: part})).parts[ONE].decisions
+    assert found.rollout is stage
+
+
+def test_a_stage_of_a_newer_version_is_left_out():
+    part = ResourcePart(ResourceResult(), (decision(1, rollout=Stage.SEEN),))
+    text = gzip.decompress(encode_report(ShardReport(0, 2, "pod", {ONE: part})))
+    newer = gzip.compress(text.replace(b'"Seen"', b'"Paused"'))
+    (found,) = decode_report(newer).parts[ONE].decisions
+    assert found.rollout is None
 
 
 def test_a_report_fits_whatever_it_holds():
