@@ -26,9 +26,12 @@ def counted(text, name, *, number):
 
 
 class Committer(threading.Thread):
-    """One of them; commits until told to end. Use `finish`, which returns how often he did."""
+    """One of them; commits until told to end, and so often at least.
 
-    def __init__(self, name, bare, folder, *, pause_s):
+    Use `finish`, which returns how often he did.
+    """
+
+    def __init__(self, name, bare, folder, *, pause_s, least):
         super().__init__(name=name)
         self.clone = folder / f"{name}.git"
         self.bare = bare
@@ -37,6 +40,7 @@ class Committer(threading.Thread):
         self.fault = None
         self._random = random.Random(name)
         self._pause_s = pause_s
+        self._least = least
         self._end = threading.Event()
         git("clone", "--quiet", "--bare", bare, self.clone)
         self.start()
@@ -51,8 +55,9 @@ class Committer(threading.Thread):
 
     def run(self):
         try:
-            while not self._end.wait(self._pause_s * 2 * self._random.random()):
+            while not self._end.is_set() or self.number < self._least:
                 self._commit()
+                self._end.wait(self._pause_s * 2 * self._random.random())
         except (AssertionError, RuntimeError) as fault:
             self.fault = fault
 

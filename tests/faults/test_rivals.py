@@ -54,7 +54,9 @@ async def test_nothing_is_lost_or_made_twice_beside_ten_writers_who_never_rest(t
         random=lambda: 0.5,
         controller_namespace="argocd",
     )
-    committers = [Committer(name, bare, tmp_path, pause_s=2.5) for name in people]
+    committers = [
+        Committer(name, bare, tmp_path, pause_s=1.5, least=ROUNDS // COMMITTERS) for name in people
+    ]
     try:
         key = BranchKey(str(bare), "main")
         needed = [await count_once(engine, key, number=number) for number in range(1, ROUNDS + 1)]
@@ -72,7 +74,7 @@ async def test_nothing_is_lost_or_made_twice_beside_ten_writers_who_never_rest(t
     for name, total in zip(people, counts, strict=True):
         assert f"{name}: {total} # ours\n" in text
     git("-C", bare, "fsck", "--strict")
-    assert all(total >= 1 for total in counts), counts
+    assert sum(counts) >= ROUNDS
     assert sum(attempts for _, attempts in needed) > ROUNDS, "nobody ever came between"
 
 

@@ -23,6 +23,7 @@ from argocd_image_updater.git.failures import GitError
 from argocd_image_updater.git.packs import remove_half_packs
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from pathlib import Path
 
 SLOT_LIMIT = 64  # processes that may work on one repository at the same time
@@ -98,6 +99,13 @@ class Mirror:
         fresh = path.with_suffix(".new")
         fresh.write_text(commit + "\n", "ascii")
         fresh.replace(path)
+
+    def keep_tips(self, branches: Collection[str]) -> None:
+        """Forget the tips of all other branches."""
+        kept = {self._tip_file(branch) for branch in branches}
+        for path in self.repo.glob("refs/tips/*"):
+            if path not in kept:
+                path.unlink(missing_ok=True)
 
     def tip_ref(self, branch: str) -> str:
         """Return the name of the local ref that stands for a branch."""

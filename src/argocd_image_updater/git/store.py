@@ -22,7 +22,6 @@ from argocd_image_updater.git.failures import (
     sentence,
 )
 from argocd_image_updater.git.objects import build_pack, object_format
-from argocd_image_updater.git.packs import PACK_LIMIT, merge_packs
 from argocd_image_updater.git.process import Surroundings
 from argocd_image_updater.git.reader import open_reader
 from argocd_image_updater.git.remote import (
@@ -32,6 +31,7 @@ from argocd_image_updater.git.remote import (
     fetch_objects,
 )
 from argocd_image_updater.git.tree import Tree, load_tree
+from argocd_image_updater.git.upkeep import keep_up
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -111,8 +111,7 @@ class ObjectStore:
     ) -> Checkout:
         mirror = access.mirror
         mirror.prepare(object_format(commit))
-        if mirror.pack_count() > PACK_LIMIT:
-            await merge_packs(mirror, self._runner)
+        await keep_up(mirror, self._runner, branches=access.known_tips().heads)
         if mirror.tip(branch) != commit:
             commit = await self._fetch(access, branch=branch, commit=commit)
         checkout, missing = await self._read(mirror, commit, paths=paths)

@@ -139,7 +139,7 @@ async def test_mirrors_of_another_process_are_left_alone(tmp_path, make_engine):
 @pytest.mark.parametrize("object_format", ["sha1", "sha256"])
 async def test_packs_do_not_pile_up(tmp_path, make_engine, monkeypatch, object_format):
     """Foreign and own commits in turn: each brings a pack."""
-    monkeypatch.setattr("argocd_image_updater.git.store.PACK_LIMIT", 8)
+    monkeypatch.setattr("argocd_image_updater.git.upkeep.PACK_LIMIT", 8)
     path = tmp_path / "r.git"
     git(
         "init",
@@ -168,7 +168,7 @@ async def test_packs_do_not_pile_up(tmp_path, make_engine, monkeypatch, object_f
 
 
 async def test_a_mirror_full_of_what_is_old_is_fetched_anew(tmp_path, make_engine, monkeypatch):
-    monkeypatch.setattr("argocd_image_updater.git.store.PACK_LIMIT", 8)
+    monkeypatch.setattr("argocd_image_updater.git.upkeep.PACK_LIMIT", 8)
     monkeypatch.setattr(packs, "MERGED_LIMIT_BYTES", 300_000)
     path = bare_repository(tmp_path / "r.git", {"v": b"1"})
     state = tmp_path / "state"
@@ -182,7 +182,7 @@ async def test_a_mirror_full_of_what_is_old_is_fetched_anew(tmp_path, make_engin
 
 
 async def test_a_merge_that_fails_costs_a_fetch_and_no_more(tmp_path, make_engine, monkeypatch):
-    monkeypatch.setattr("argocd_image_updater.git.store.PACK_LIMIT", 2)
+    monkeypatch.setattr("argocd_image_updater.git.upkeep.PACK_LIMIT", 2)
     path = bare_repository(tmp_path / "r.git", {"v": b"1"})
     state = tmp_path / "state"
     engine = make_engine(state=state)
@@ -229,3 +229,50 @@ async def test_a_full_cache_folder_is_a_fault_of_the_disk(tmp_path, make_engine,
     facts = await engine.read(local_key(path), ["v"])
     assert facts["v"].kind is FailureKind.LOCAL
     assert "No space left on device" in facts["v"].message
+
+
+async def test_what_git_tells_the_server_of_a_mirror_does_not_grow(
+    tmp_path, make_engine, monkeypatch
+):
+    """Commits without parents here, and branches that came and went, each with a tip of its own."""
+    monkeypatch.setattr("argocd_image_updater.git.upkeep.PACK_LIMIT", 8)
+    path = bare_repository(tmp_path / "r.git", {"theirs": b"0"})
+    state = tmp_path / "state"
+    engine = make_engine(state=state)
+    first = commit_files(path, {"theirs": b"first"})
+    for number in range(40):
+        engine.begin_cycle()
+        push_branch = f"up-{number}"
+        proposed = batch(local_key(path), written("ours", b"%d" % number), push_branch=push_branch)
+        result = await engine.push(proposed)
+        assert statuses(result) == ["pushed"], errors(result)
+        commit_files(path, {"theirs": b"%d" % number})
+        git("-C", path, "update-ref", "-d", f"refs/heads/{push_branch}")
+    (repo,) = state.glob("git/*/repo")
+    assert len((repo / "shallow").read_text().split()) < 20
+    assert len(list(repo.glob("refs/tips/*"))) < 20
+    git(f"--git-dir={repo}", "fsck", "--connectivity-only")
+    git("-C", path, "update-ref", "refs/heads/main", first)
+    engine.begin_cycle()
+    result = await engine.push(batch(local_key(path), written("ours", b"after")))
+    assert statuses(result) == ["pushed"], errors(result)
+    assert file_at(path, "theirs") == b"first"
+    assert engine.statistics.rebuilt_mirrors == 0
+
+
+async def test_commits_of_ours_on_an_old_foreign_one_keep_its_mark(
+    tmp_path, make_engine, monkeypatch
+):
+    monkeypatch.setattr("argocd_image_updater.git.upkeep.PACK_LIMIT", 8)
+    path = bare_repository(tmp_path / "r.git", {"theirs": b"0"})
+    theirs = commit_files(path, {"theirs": b"1"})
+    state = tmp_path / "state"
+    engine = make_engine(state=state)
+    for number in range(20):
+        engine.begin_cycle()
+        result = await engine.push(batch(local_key(path), written("ours", b"%d" % number)))
+        assert statuses(result) == ["pushed"], errors(result)
+    (repo,) = state.glob("git/*/repo")
+    assert (repo / "shallow").read_text().split() == [theirs]
+    assert engine.statistics.fetches == 1
+    assert engine.statistics.rebuilt_mirrors == 0

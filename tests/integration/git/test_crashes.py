@@ -181,6 +181,8 @@ MERGING = [
     r"os.remove \.idx",
     r"os.remove \.pack",
     r"os.remove \.promisor",
+    r"subprocess.Popen 'rev-list'",
+    r"os.rename shallow\.new",
 ]
 
 
