@@ -56,8 +56,8 @@ DESCRIPTIONS = {
     "gitConfig": "Repository, branch and file of the method git.",
     "repository": "URL of the repository; default: that of the Application's source.",
     "branch": "BASE, BASE:TARGET or :TARGET.",
-    "writeBackTarget": "kustomization[:DIR], helmvalues[:FILE], application:FILE or a file; "
-    "of an image: only for it.",
+    "writeBackTarget": "kustomization[:DIR], helmvalues[:FILE], application:FILE, manifest:FILE "
+    "or a file; of an image: only for it.",
     "pullRequest": "Open a pull or merge request.",
 }
 # Of a Helm or plugin target, which is named like the whole.

@@ -6,11 +6,17 @@ from pathlib import Path
 import pytest
 
 from argocd_image_updater.core.application import EnvEntry, HelmParameter, SourceRef
+from argocd_image_updater.core.application_files import edit_application_file
 from argocd_image_updater.core.edits.application_manifest import edit_application_manifest
 from argocd_image_updater.core.edits.helm_values import ValueWrite, edit_helm_values
 from argocd_image_updater.core.edits.kustomization import edit_kustomization, kustomize_entry
 from argocd_image_updater.core.edits.override import edit_override
+from argocd_image_updater.core.manifest_files import edit_manifest_file
+from argocd_image_updater.core.reference import ImageTag
 from argocd_image_updater.core.settings import ApplicationType
+from argocd_image_updater.core.targets import ImageWrite
+from unit.core.resolving import application, image, resource
+from unit.core.resolving import run as run_resource
 
 HERE = Path(__file__).parent
 CASES = sorted(path.parent for path in HERE.glob("*/edit.json"))
@@ -36,6 +42,10 @@ def run(wanted, content):
         case "kustomization":
             entries = [kustomize_entry(text) for text in wanted["images"]]
             return edit_kustomization(content, entries, file=file)
+        case "manifest":
+            return edit_manifest_file(*in_git(wanted, "manifest", content), file=file)
+        case "application-file":
+            return edit_application_file(*in_git(wanted, "application", content), file=file)
         case "override":
             return edit_override(content, file=file, **lists(wanted))
         case "application":
@@ -48,6 +58,15 @@ def run(wanted, content):
                 file=file,
                 **lists(wanted),
             )
+
+
+def in_git(wanted, word, content):
+    """Return the arguments for a file that is the target of one image of an Application ``web``."""
+    where = {"method": "git", "gitConfig": {"writeBackTarget": f"{word}:/file"}}
+    refs = [{"namePattern": "*", "images": [image(name=wanted["image"])]}]
+    [intent] = run_resource(resource(refs, writeBackConfig=where), application()).intents
+    writes = [ImageWrite(item, ImageTag(wanted["tag"]), "") for item in intent.images]
+    return intent, content, writes
 
 
 def lists(wanted):

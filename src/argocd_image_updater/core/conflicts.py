@@ -119,6 +119,8 @@ def value_places(intent: ApplicationIntent, image: ImageSettings) -> tuple[str, 
                 f"helm {target.helm_name or DEFAULT_HELM_NAME}",
                 f"helm {target.helm_tag or DEFAULT_HELM_TAG}",
             )
+        case ApplicationType.MANIFEST:
+            return (f"container {image.reference.full_name}",)
         case ApplicationType.KUSTOMIZE:
             return (f"kustomize {(image.kustomize_image or image.reference).full_name}",)
         case _:

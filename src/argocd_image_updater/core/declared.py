@@ -19,6 +19,7 @@ from argocd_image_updater.core.edits.kustomization import (
     read_kustomization_images,
 )
 from argocd_image_updater.core.edits.override import read_override
+from argocd_image_updater.core.manifest_files import images_in_manifest
 from argocd_image_updater.core.reference import (
     ImageReference,
     ImageTag,
@@ -74,8 +75,25 @@ def declared_in_file(
     source: Source,
     content: bytes | None,
     file: str,
+) -> tuple[ImageReference, ...]:
+    """Return what a Git target declares of an image: nothing or one, or one of each tag."""
+    if intent.write_back.target_kind is TargetKind.MANIFEST:
+        if content is None:
+            return ()
+        return images_in_manifest(intent, content, settings, file=file)
+    found = _declared_once(intent, settings, source=source, content=content, file=file)
+    return (found,) if found is not None else ()
+
+
+def _declared_once(
+    intent: ApplicationIntent,
+    settings: ImageSettings,
+    *,
+    source: Source,
+    content: bytes | None,
+    file: str,
 ) -> ImageReference | None:
-    """Return the image that a Git target declares; an override file falls back to the source."""
+    """Return the image that a target declares; an override file falls back to the source."""
     kind = intent.write_back.target_kind
     if kind is TargetKind.OVERRIDE:
         found = None

@@ -282,7 +282,7 @@ def _unfit(about: _About, ref: ApplicationRef, placement: Placement) -> Problem 
             return about.problem(Reason.APPLICATION_SKIPPED, text, quiet=True)
         text = (
             f"source type {placement.source_type!r} is none of {', '.join(SUPPORTED)}; "
-            "a writeBackTarget of helmvalues or kustomization would name one"
+            "a writeBackTarget of helmvalues, kustomization or manifest would name one"
         )
         # Under a pattern it only happens to be among the others.
         return about.problem(Reason.SOURCE_UNSUPPORTED, text, quiet=not is_exact(ref))

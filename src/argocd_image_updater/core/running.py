@@ -52,10 +52,11 @@ def running_images(
         running = tuple(parse_image(text) for text in intent.application.live_images)
         return Running((with_forced(running, forced),) * len(intent.images), LIVE)
     if intent.write_back.method != "git":
-        found = [
+        sources = (
             declared_in_source(_image_source(intent, item), intent, item) for item in intent.images
-        ]
-        return _declared(intent, found, where=PARAMETERS)
+        )
+        images = [(image,) if image else () for image in sources]
+        return _declared(intent, images, where=PARAMETERS)
     files = read_files(base_branch(intent), target_paths(intent), facts)
     if isinstance(files, Pending | Stop):
         return files
@@ -71,14 +72,14 @@ def running_images(
 
 
 def _declared(
-    intent: ApplicationIntent, found: Sequence[ImageReference | None], *, where: str
+    intent: ApplicationIntent, found: Sequence[tuple[ImageReference, ...]], *, where: str
 ) -> Running:
     lists = (
         with_forced(
-            (image,) if image else (),
+            images,
             ((item.reference, item.kustomize_image),) if item.force_update else (),
         )
-        for item, image in zip(intent.images, found, strict=True)
+        for item, images in zip(intent.images, found, strict=True)
     )
     return Running(tuple(lists), where)
 

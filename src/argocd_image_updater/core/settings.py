@@ -53,6 +53,7 @@ class ApplicationType(StrEnum):
     HELM = "helm"
     KUSTOMIZE = "kustomize"
     PLUGIN = "plugin"
+    MANIFEST = "manifest"
     UNSUPPORTED = "unsupported"
 
 
@@ -64,6 +65,7 @@ class TargetKind(StrEnum):
     KUSTOMIZATION = "kustomization"
     APPLICATION = "application"
     APPLICATION_SET = "application-set"
+    MANIFEST = "manifest"
 
 
 @dataclass(frozen=True, slots=True)

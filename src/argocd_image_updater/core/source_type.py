@@ -140,6 +140,16 @@ def _choose_of_many(application: Application, source_type: str) -> int:
     return 0
 
 
+def choose_directory(application: Application, source_type: str) -> SourceRef | None:
+    """Return the source whose manifests are written: the first that is a directory."""
+    sources, types = application.sources, application.source_types
+    if application.dry_source is None and len(types) == len(sources):
+        for index, source in enumerate(sources):
+            if types[index] == DIRECTORY and source.path:
+                return SourceRef(index)
+    return choose_source(application, source_type)
+
+
 def choose_undetected(application: Application, source_type: str) -> SourceRef | None:
     """Return the source to write where Argo CD has not compared the Application.
 

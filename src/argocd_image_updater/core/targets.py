@@ -30,6 +30,7 @@ from argocd_image_updater.core.edits.kustomization import (
 from argocd_image_updater.core.edits.override import edit_override
 from argocd_image_updater.core.edits.result import EditRefused
 from argocd_image_updater.core.facts import Failure, FailureKind, FileFact, PathKind
+from argocd_image_updater.core.manifest_files import edit_manifest_file
 from argocd_image_updater.core.parameters.dispatch import (
     TargetMismatch,
     already_set,
@@ -128,7 +129,7 @@ def pick_target(
             Reason.TARGET_MISSING,
             f"no {', '.join(KUSTOMIZATION_FILES)} in {folder}; it is never created",
         )
-    if intent.write_back.target_kind in APPLICATION_KINDS:
+    if intent.write_back.target_kind in {*APPLICATION_KINDS, TargetKind.MANIFEST}:
         path = intent.write_back.target_path
         raise EditRefused(
             Reason.TARGET_MISSING, f"{path} does not exist; a manifest is never created"
@@ -150,6 +151,9 @@ def is_declared(
         EditRefused: the target cannot be edited without doubt.
     """
     kind = intent.write_back.target_kind
+    if kind is TargetKind.MANIFEST:
+        assert content is not None
+        return not edit_manifest_file(intent, content, (write,), file=file).changed
     if kind in APPLICATION_KINDS:
         assert content is not None
         return not edit_application_file(intent, content, (write,), file=file).changed
@@ -204,7 +208,10 @@ def edit_target(
     """
     ((file, content),) = files.items()
     kind = intent.write_back.target_kind
-    if kind in APPLICATION_KINDS:
+    if kind is TargetKind.MANIFEST:
+        assert content is not None
+        edit = edit_manifest_file(intent, content, writes, file=file)
+    elif kind in APPLICATION_KINDS:
         assert content is not None
         edit = edit_application_file(intent, content, writes, file=file)
     elif kind is TargetKind.OVERRIDE:

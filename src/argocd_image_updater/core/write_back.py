@@ -30,6 +30,7 @@ from argocd_image_updater.core.write_back_texts import (
     APPLICATION_SET,
     HELM_VALUES,
     KUSTOMIZATION,
+    MANIFEST,
     OBJECT_WORDS,
     Method,
     Target,
@@ -46,10 +47,11 @@ if TYPE_CHECKING:
     from argocd_image_updater.core.resource import WriteBackConfig
 
 _TARGET_KEY_DIGITS = 8
-# Targets of ours by their word: files that hold the Application itself.
+# Targets of ours by their word: files that hold the Application itself, or what it deploys.
 _OBJECT_KINDS = {
     APPLICATION: TargetKind.APPLICATION,
     APPLICATION_SET: TargetKind.APPLICATION_SET,
+    MANIFEST: TargetKind.MANIFEST,
 }
 
 
@@ -85,12 +87,14 @@ def resolve_write_back(
     source_type, needs_type = _type_of(application, target, standalone=standalone)
     untyped = standalone and types.is_untyped(application)
     choose = types.choose_undetected if untyped else types.choose_source
+    if target is not None and target.word == MANIFEST and not untyped:
+        choose = types.choose_directory
     write_source = choose(application, source_type)
     assert write_source is not None
     placement = Placement(
         WriteBack(method=method.name, origins={"method": settings.origin("method")}),
         source_type,
-        types.application_type(source_type, method=_way(method.name, target)),
+        _application_type(source_type, target, method=method.name),
         write_source,
         needs_type,
     )
@@ -177,15 +181,20 @@ def retyped(placement: Placement, source_type: str) -> Placement:
     )
 
 
-def _way(method: str, target: Target | None) -> str:
-    """Return the method by whose rules images are put into a source."""
-    return "argocd" if target is not None and target.word in OBJECT_WORDS else method
+def _application_type(source_type: str, target: Target | None, *, method: str) -> ApplicationType:
+    word = target.word if target is not None else ""
+    if word == MANIFEST:
+        return ApplicationType.MANIFEST
+    # In a manifest an image is put into a source as into a live Application.
+    return types.application_type(source_type, method="argocd" if word in OBJECT_WORDS else method)
 
 
 def _type_of(
     application: Application, target: Target | None, *, standalone: bool
 ) -> tuple[str, bool]:
     """Return the source type and whether it must still be found out in the repository."""
+    if target is not None and target.word == MANIFEST:
+        return types.DIRECTORY, False
     is_object = target is not None and target.word in OBJECT_WORDS
     path = target.raw_path("") if target and not is_object else types.OVERRIDE_PREFIX
     is_kustomization = target is not None and target.word == KUSTOMIZATION

@@ -24,7 +24,8 @@ HELM_VALUES = "helmvalues"
 APPLICATION = "application"
 APPLICATION_SET = "applicationset"
 # Words of ours: only with a colon behind them, so that plain paths keep their meaning.
-OBJECT_WORDS = (APPLICATION, APPLICATION_SET)
+MANIFEST = "manifest"
+OBJECT_WORDS = (APPLICATION, APPLICATION_SET, MANIFEST)
 KUSTOMIZATION_FILES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 DEFAULT_VALUES_FILE = "values.yaml"
 REPOSITORY_CREDENTIALS = "repocreds"

@@ -149,3 +149,78 @@ def test_the_template_of_a_set_gets_the_image_and_its_placeholders_stay(stage):
     assert stage.file("sets/shops.yaml") == text.replace("value: 1.0.0", "value: 1.1.0")
     assert len(stage.log()) == 2
     assert set(stage.run().reasons.values()) == {"AlreadySet"}
+
+
+MANIFESTS = """# the shop
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: shop}}
+spec:
+  selector: {{matchLabels: {{app: shop}}}}
+  template:
+    metadata: {{labels: {{app: shop}}}}
+    spec:
+      initContainers:
+      - name: migrate
+        image: "{web}:1.0.0"   # the same
+      containers:
+      - name: web
+        image: {web}:1.0.0  # by robots
+      - name: side
+        image: {side}:1.0.0
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {{name: night}}
+spec:
+  schedule: "0 3 * * *"
+  jobTemplate: {{spec: {{template: {{spec: {{containers: [{{name: a, image: '{web}:1.0.0'}}]}}}}}}}}
+"""
+
+
+@pytest.mark.parametrize("is_live", [True, False], ids=["live", "declared"])
+def test_containers_of_plain_manifests_get_the_image(stage, is_live):
+    for name in ("web", "side"):
+        stage.push("1.0.0", "1.1.0", image=name)
+    text = MANIFESTS.format(web=stage.image("web"), side=stage.image("side"))
+    files = {
+        "shop/all.yaml": text.encode(),
+        "shop/kustomization.yaml": b"resources: [all.yaml]\n",
+    }
+    stage.repository(files=files)
+    running = [f"{stage.image(name)}:1.0.0" for name in ("web", "side")]
+    status = {"sourceType": "Directory", "summary": {"images": running}} if is_live else None
+    stage.add(application("shop", source(stage.url(), "shop"), status=status))
+    listed = images(
+        web=f"{stage.image('web')}:1.x",
+        side=(
+            f"{stage.image('side')}:1.x",
+            {"writeBackTarget": "manifest:all.yaml#Deployment/shop"},
+        ),
+        gone=f"{stage.image('gone')}:1.x",
+    )
+    stage.add(
+        resource("updater", [reference("shop", listed)], **git_write_back("manifest:all.yaml"))
+    )
+    before = rendered(stage, "before", "kustomize", "build", "shop")
+    outcome = stage.run()
+    assert outcome.reasons == {"shop": "Updated", "shop.side": "Updated", "shop.gone": "NotLive"}
+    assert stage.file("shop/all.yaml") == text.replace("1.0.0", "1.1.0")
+    assert len(stage.log()) == 2
+    after = rendered(stage, "after", "kustomize", "build", "shop")
+    assert only_the_image_differs(before, after, old=":1.0.0", new=":1.1.0")
+    again = set(stage.run().reasons.values())
+    assert again == ({"AlreadySet", "NotLive"} if is_live else {"UpToDate", "NotLive"})
+    assert len(stage.log()) == 2
+
+
+def test_a_directory_without_such_a_target_is_still_not_supported(stage):
+    stage.push("1.0.0")
+    stage.repository(files={"shop/a.yaml": b"kind: Pod\n"})
+    status = {"sourceType": "Directory", "summary": {"images": []}}
+    stage.add(application("shop", source(stage.url(), "shop"), status=status))
+    refs = [reference("shop", images(web=stage.image()))]
+    stage.add(resource("updater", refs, **git_write_back("")))
+    [problem] = stage.run().report["problems"]
+    assert problem["reason"] == "SourceUnsupported"
+    assert "manifest" in problem["message"]

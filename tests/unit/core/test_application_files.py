@@ -48,9 +48,10 @@ def manifest(source, *, name="web", kind="Application", head="spec:\n  source:\n
 def declared(text, intent=None):
     intent = intent or intent_of()
     [settings] = intent.images
-    return declared_in_file(
+    [found] = declared_in_file(
         intent, settings, source=Source(), content=text.encode(), file="apps.yaml"
     )
+    return found
 
 
 def test_the_words_need_their_colon_and_a_file():

@@ -33,7 +33,8 @@ HINT_OF: dict[Reason, str] = {
     Reason.AMBIGUOUS: "name the place exactly, or make it one of its own",
     Reason.PUSH_TIMES_UNKNOWN: "let newestBy be created, or use a registry that tells when tags "
     "were pushed",
-    Reason.SOURCE_UNSUPPORTED: "only Helm, Kustomize and Plugin sources can be updated",
+    Reason.SOURCE_UNSUPPORTED: "only Helm, Kustomize and Plugin sources can be updated, or with a "
+    "writeBackTarget manifest:FILE those of type Directory",
     Reason.METADATA_INCOMPLETE: "nothing is chosen from a partial view" + NEXT_CYCLE,
     Reason.REGISTRY_ERROR: "check that the registry can be reached from here" + NEXT_CYCLE,
     Reason.REPOSITORY_UNKNOWN: "check the spelling and the credentials: many registries hide what "

@@ -50,7 +50,7 @@ def shared_names(
     images: Iterable[ImageSettings], *, application_type: ApplicationType
 ) -> tuple[str, ...]:
     """Return a warning for each parameter or variable that more than one value is written to."""
-    if application_type is ApplicationType.KUSTOMIZE:
+    if application_type in {ApplicationType.KUSTOMIZE, ApplicationType.MANIFEST}:
         return ()
     writers: dict[str, list[str]] = {}
     for image in images:
