@@ -38,6 +38,14 @@ def kustomize_folder(path, images):
     }
 
 
+def plain_folder(path, images):
+    """Return a folder with the manifest of a Deployment for each of the images."""
+    return {
+        f"{path}/{name}.yaml": _DEPLOYMENT.format(name=name, image=f"{image}:{tag}").encode()
+        for name, (image, tag) in images.items()
+    }
+
+
 def helm_chart(path, images):
     """Return a chart whose values hold each image and its tag below its name."""
     values = "".join(

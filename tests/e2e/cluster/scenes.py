@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import yaml
 
 from stages.standalone import git_write_back, images, live, reference, resource
-from stages.workloads import helm_chart, kustomize_folder
+from stages.workloads import helm_chart, kustomize_folder, plain_folder
 
 ARGOCD = "argocd"
 # Namespaces beside that of Argo CD: one where it looks too, one where nothing of it runs.
@@ -66,7 +66,7 @@ def all_scenes(stage):
     builders = (
         kustomize_semver, helm_newest_build, mutable_tag, several_images, helm_parameters,
         other_namespace, several_sources, source_hydrator, plugin, set_that_ignores,
-        set_that_insists, parent_and_child, annotations, rolled_back,
+        set_that_insists, parent_and_child, annotations, rolled_back, plain_manifests,
     )  # fmt: skip
     found = [build(stage) for build in builders]
     return {scene.name: scene for scene in found}
@@ -142,6 +142,28 @@ def several_images(stage):
         new=[(web, "1.0.1", NEW), (api, "2.3.9", NEW), (job, "1.1.0", NEW)],
         before={name: [stage.image(web, "1.0.0"), stage.image(api, "2.3.0")]},
         after={name: [stage.image(web, "1.0.1"), stage.image(api, "2.3.9")]},
+    )
+
+
+def plain_manifests(stage):
+    """An Application of type Directory; each image has its file, and all go into one commit."""
+    name = "plain"
+    web, api = f"{name}/web", f"{name}/api"
+    listed = images(
+        web=stage.image(web, "1.x"),
+        api=(stage.image(api, "2.x"), {"writeBackTarget": "manifest:api.yaml#Deployment/api"}),
+    )
+    return Scene(
+        name,
+        files=plain_folder(
+            "app", {"web": (stage.image(web), "1.0.0"), "api": (stage.image(api), "2.0.0")}
+        ),
+        documents=[stage.application(name, stage.source(name, "app"))],
+        updater=updater(name, listed, target="manifest:web.yaml"),
+        old=[(web, "1.0.0", OLD), (api, "2.0.0", OLD)],
+        new=[(web, "1.1.0", NEW), (api, "2.1.0", NEW)],
+        before={name: [stage.image(web, "1.0.0"), stage.image(api, "2.0.0")]},
+        after={name: [stage.image(web, "1.1.0"), stage.image(api, "2.1.0")]},
     )
 
 

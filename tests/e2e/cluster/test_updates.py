@@ -16,7 +16,7 @@ pytestmark = pytest.mark.lab(
 
 SYNCED = [
     "kustomize", "newest", "several", "elsewhere", "annotated", "parameters", "sources",
-    "set-ignores", "parent",
+    "set-ignores", "parent", "plain",
 ]  # fmt: skip
 
 
@@ -55,6 +55,14 @@ def test_a_commit_changes_the_tag_alone(stage, scenes, program):
     before = scenes["kustomize"].files["web/kustomization.yaml"].decode()
     after = stage.file("kustomize", "web/kustomization.yaml")
     assert after == before.replace("1.0.0", "1.1.0")
+
+
+def test_plain_manifests_are_changed_each_where_its_image_stands(stage, scenes, program):
+    stage.wait_for_live("plain", *scenes["plain"].after["plain"])
+    before = scenes["plain"].files
+    for path, old, new in (("web", "1.0.0", "1.1.0"), ("api", "2.0.0", "2.1.0")):
+        kept = before[f"app/{path}.yaml"].decode()
+        assert stage.file("plain", f"app/{path}.yaml") == kept.replace(old, new)
 
 
 def test_values_of_a_chart_are_changed_where_they_stand(stage, scenes, program):
