@@ -26,12 +26,19 @@ QUICK = Backoff(first_s=0.05, longest_s=0.2)
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
-def api():
-    """The API server with the kinds of Argo CD and ours."""
+@contextlib.contextmanager
+def running_api():
+    """Start an API server with the kinds of Argo CD and ours."""
     with KubeApiServer(users=USERS, flags=["--enable-priority-and-fairness=true"]) as server:
         server.install_crds("application", "appproject", "applicationset")
         server.objects.apply(RESOURCE_DEFINITION)
+        yield server
+
+
+@pytest.fixture(scope="session")
+def api():
+    """The one that all tests of a process share."""
+    with running_api() as server:
         yield server
 
 

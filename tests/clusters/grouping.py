@@ -15,6 +15,7 @@ SHARED = {
     "tests/integration/deploy/": "cluster",
     "tests/integration/kube/": "cluster",
     "tests/e2e/cluster/": "argocd",
+    "tests/e2e/refresh/": "refresh",
     "tests/e2e/replicas/": "replicas",
     "tests/e2e/swap/": "swap",
     "tests/faults/cluster/": "faults",

@@ -4,11 +4,19 @@ import pytest
 
 from clusters.argocd import ArgoCD
 from clusters.controllers import ControllerManager
+from clusters.fixtures import running_api
 from registries.distribution import DistributionRegistry
 from servers.git_server import HttpsGitServer
 from stages.cluster import ClusterStage
 
 RESYNC_S = 600
+
+
+@pytest.fixture(scope="package")
+def api():
+    """A server of its own: two Argo CDs cannot follow the same namespace."""
+    with running_api() as server:
+        yield server
 
 
 @pytest.fixture(scope="package")

@@ -252,6 +252,7 @@ class Replica(Program):
             f"--health-probe-bind-address=127.0.0.1:{self.port}",
             f"--git-commit-user={self.account}",
             f"--interval={INTERVAL_S}s",
+            "--refresh-after-push=false",  # what is counted are the patches of method argocd
             *flags,
             folder=folder,
             secrets={fleet.git_server.password, token},
