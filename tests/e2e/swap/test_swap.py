@@ -283,7 +283,8 @@ def test_an_application_is_written_once(run):
         if event["objectRef"]["resource"] == "applications"
         and event["verb"] not in {"list", "watch"}
     ]
-    assert sorted(written) == ["annotated", "kustomized", "parameters"]
+    # ``values`` is pushed to Git, and Argo CD is asked to look at it.
+    assert sorted(written) == ["annotated", "kustomized", "parameters", "values"]
 
 
 def test_the_status_is_that_of_the_first_releases(run):
