@@ -17,7 +17,7 @@ from argocd_image_updater.core.facts import (
 )
 from argocd_image_updater.core.plan import ApplicationPlan
 from argocd_image_updater.core.reasons import Reason
-from argocd_image_updater.core.reference import parse_image
+from argocd_image_updater.core.reference import ImageTag, parse_image
 from argocd_image_updater.core.settings import (
     ApplicationIntent,
     ApplicationType,
@@ -25,6 +25,7 @@ from argocd_image_updater.core.settings import (
     TargetKind,
     WriteBack,
 )
+from argocd_image_updater.core.targets import ImageWrite
 from argocd_image_updater.errors import BugError, internal_fault
 from argocd_image_updater.git.batch import CommitResult, CommitStatus, PushResult
 from argocd_image_updater.writers.branches import write_branches
@@ -118,7 +119,12 @@ async def test_where_git_must_not_be_used_it_is_not_asked_and_everybody_is_told_
 
 def batch(repository, *names):
     base = BranchKey(repository, "main", "", "")
-    return BranchBatch(base, "", (CommitGroup(tuple(planned(intent(name)) for name in names)),))
+    return BranchBatch(base, "", (CommitGroup(tuple(writing(intent(name)) for name in names)),))
+
+
+def writing(item):
+    """Return a plan that writes the one image there is."""
+    return ApplicationPlan(item, (), (ImageWrite(item.images[0], ImageTag("1.1.0")),))
 
 
 async def test_a_push_that_breaks_is_told_and_the_other_branches_are_reported():
