@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from argocd_image_updater.core.image_places import parts_of
+from argocd_image_updater.errors import BugError
 
 if TYPE_CHECKING:
     from argocd_image_updater.core.plan import ApplicationPlan
@@ -34,4 +35,7 @@ def written_parts(plan: ApplicationPlan) -> tuple[WritePart, ...]:
         pins = tuple(pin for pin in plan.pins if id(pin.settings) in own)
         if writes:
             found.append(WritePart(intent, writes, pins))
+    # A write is never left out in silence.
+    if sum(len(part.writes) for part in found) != len(plan.writes):
+        raise BugError("a write belongs to no image of its Application")
     return tuple(found)
