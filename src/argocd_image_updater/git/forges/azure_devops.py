@@ -19,7 +19,7 @@ from argocd_image_updater.core.pull_requests import PullRequestFacts, RequestSta
 from argocd_image_updater.git.failures import GitError
 from argocd_image_updater.git.forges.answers import reading, records
 from argocd_image_updater.git.forges.azure_identities import Identities
-from argocd_image_updater.git.forges.extras import attempt, newest, not_offered
+from argocd_image_updater.git.forges.extras import already_open, attempt, newest, not_offered
 from argocd_image_updater.git.forges.interface import CLOSED_REQUESTS_READ, Proposed
 from argocd_image_updater.git.forges.opening import ForgeAddress, ForgeKind
 from argocd_image_updater.git.forges.places import address_of, authorization, path_parts
@@ -99,11 +99,9 @@ class AzureDevOps:
             "isDraft": proposal.draft,
         }
         answer = await self._client.send("POST", self._root, body, query=_VERSION)
-        if answer.status == HTTPStatus.CONFLICT and _EXISTS.search(str(answer.content)):
-            found = await self.find(heads=[proposal.head], base=proposal.base)
-            opened = [item for item in found if item.state is RequestState.OPEN]
-            if opened:
-                return await self.update(opened[0], proposal)
+        exists = answer.status == HTTPStatus.CONFLICT and _EXISTS.search(str(answer.content))
+        if exists and (opened := await already_open(self, proposal)):
+            return await self.update(opened, proposal)
         if answer.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
             raise self._client.refused(answer, "the pull request could not be opened")
         request = self._read(answer.content)

@@ -1,4 +1,6 @@
-"""What a request may lack: set where a forge does it, told as a warning where it does not.
+"""What the forges share: which request is open, and what one may lack.
+
+That is set where a forge does it, and told as a warning where it does not.
 
 Source of the rules: docs/pull-requests.md.
 """
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from argocd_image_updater.core.pull_requests import PullRequestFacts
+    from argocd_image_updater.git.forges.interface import Forge, Proposal
     from argocd_image_updater.git.forges.transport import ForgeClient
 
 _SUCCESS = {HTTPStatus.OK, HTTPStatus.CREATED, HTTPStatus.NO_CONTENT}
@@ -38,6 +41,12 @@ async def attempt(
     if answer.status in _SUCCESS:
         return []
     return [str(client.refused(answer, f"{what}: not set"))]
+
+
+async def already_open(forge: Forge, proposal: Proposal) -> PullRequestFacts | None:
+    """Return the request that is open for the branches of a proposal, if there is one."""
+    found = await forge.find(heads=[proposal.head], base=proposal.base)
+    return next((item for item in found if item.state is RequestState.OPEN), None)
 
 
 def not_offered(forge: str, **wanted: object) -> list[str]:

@@ -18,6 +18,7 @@ from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.core.pull_requests import PullRequestFacts, RequestState
 from argocd_image_updater.git.failures import GitError
 from argocd_image_updater.git.forges.answers import reading, records, settled
+from argocd_image_updater.git.forges.extras import already_open, attempt
 from argocd_image_updater.git.forges.interface import CLOSED_REQUESTS_READ, Proposed
 from argocd_image_updater.git.forges.opening import ForgeAddress, ForgeKind
 from argocd_image_updater.git.forges.places import address_of, path_parts
@@ -80,11 +81,9 @@ class Gitea:
             "assignees": list(proposal.assignees),
         }
         answer = await self._client.send("POST", f"{self._root}/pulls", body)
-        if answer.status == HTTPStatus.CONFLICT:
-            found = await self.find(heads=[proposal.head], base=proposal.base)
-            opened = [item for item in found if item.state is RequestState.OPEN]
-            if opened:
-                return await self.update(opened[0], proposal)
+        exists = answer.status == HTTPStatus.CONFLICT
+        if exists and (opened := await already_open(self, proposal)):
+            return await self.update(opened, proposal)
         if answer.status != HTTPStatus.CREATED:
             raise self._client.refused(answer, "the pull request could not be opened")
         request = self._read(answer.content)
@@ -107,7 +106,7 @@ class Gitea:
         labels, warnings = await self._label_ids(missing)
         if labels:
             path = f"{self._root}/issues/{request.number}/labels"
-            warnings += await self._try("POST", path, {"labels": labels}, what="labels")
+            warnings += await attempt(self._client, "POST", path, {"labels": labels}, what="labels")
         return Proposed(changed, tuple(warnings))
 
     async def close(self, request: PullRequestFacts, *, comment: str) -> None:
@@ -204,7 +203,7 @@ class Gitea:
             "merge_when_checks_succeed": True,
             "head_commit_id": request.head_commit,
         }
-        return await self._try("POST", f"{path}/merge", body, what=what)
+        return await attempt(self._client, "POST", f"{path}/merge", body, what=what)
 
     async def _ask_reviewers(
         self, request: PullRequestFacts, reviewers: Sequence[str]
@@ -216,16 +215,7 @@ class Gitea:
             "reviewers": [name for name in reviewers if "/" not in name],
             "team_reviewers": [name.rpartition("/")[2] for name in reviewers if "/" in name],
         }
-        return await self._try("POST", path, body, what="reviewers")
-
-    async def _try(self, method: str, path: str, body: object, *, what: str) -> list[str]:
-        try:
-            answer = await self._client.send(method, path, body)
-        except GitError as error:
-            return [f"{what}: not set: {error}"]
-        if answer.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
-            return []
-        return [str(self._client.refused(answer, f"{what}: not set"))]
+        return await attempt(self._client, "POST", path, body, what="reviewers")
 
     def _read(self, content: Any) -> PullRequestFacts:
         with reading(self._client):

@@ -15,6 +15,7 @@ from urllib.parse import quote, urlsplit
 from argocd_image_updater.core.pull_requests import PullRequestFacts, RequestState
 from argocd_image_updater.git.failures import GitError
 from argocd_image_updater.git.forges.answers import reading, records
+from argocd_image_updater.git.forges.extras import already_open, attempt
 from argocd_image_updater.git.forges.interface import CLOSED_REQUESTS_READ, Proposed
 from argocd_image_updater.git.forges.opening import ForgeAddress, ForgeKind
 from argocd_image_updater.git.forges.places import address_of, path_parts
@@ -90,11 +91,9 @@ class GitHub:
             "draft": proposal.draft,
         }
         answer = await self._client.send("POST", f"{self._root}/pulls", body)
-        if answer.status == HTTPStatus.UNPROCESSABLE_ENTITY and _exists(answer):
-            found = await self.find(heads=[proposal.head], base=proposal.base)
-            opened = [item for item in found if item.state is RequestState.OPEN]
-            if opened:
-                return await self.update(opened[0], proposal)
+        exists = answer.status == HTTPStatus.UNPROCESSABLE_ENTITY and _exists(answer)
+        if exists and (opened := await already_open(self, proposal)):
+            return await self.update(opened, proposal)
         if answer.status != HTTPStatus.CREATED:
             raise self._client.refused(answer, "the pull request could not be opened")
         request = self._read(answer.content)
@@ -133,18 +132,18 @@ class GitHub:
         if proposal.reviewers:
             path = f"{self._root}/pulls/{request.number}/requested_reviewers"
             body: dict[str, object] = {"reviewers": people, "team_reviewers": teams}
-            warnings += await self._try("POST", path, body, what="reviewers")
+            warnings += await attempt(self._client, "POST", path, body, what="reviewers")
         if proposal.assignees:
             path = f"{self._root}/issues/{request.number}/assignees"
             body = {"assignees": list(proposal.assignees)}
-            warnings += await self._try("POST", path, body, what="assignees")
+            warnings += await attempt(self._client, "POST", path, body, what="assignees")
         return warnings
 
     async def _label(self, request: PullRequestFacts, labels: Sequence[str]) -> list[str]:
         if not labels:
             return []
         path = f"{self._root}/issues/{request.number}/labels"
-        return await self._try("POST", path, list(labels), what="labels")
+        return await attempt(self._client, "POST", path, list(labels), what="labels")
 
     async def _merge_automatically(self, content: Any) -> list[str]:
         """Have the request merged when its checks pass; the repository must allow it."""
@@ -161,15 +160,6 @@ class GitHub:
         if answer.status == HTTPStatus.OK and not errors:
             return []
         return [f"automatic merge was not set: {self._client.refused(answer, 'GraphQL')}"]
-
-    async def _try(self, method: str, path: str, body: object, *, what: str) -> list[str]:
-        try:
-            answer = await self._client.send(method, path, body)
-        except GitError as error:
-            return [f"{what} were not set: {error}"]
-        if answer.status in {HTTPStatus.OK, HTTPStatus.CREATED}:
-            return []
-        return [str(self._client.refused(answer, f"{what} were not set"))]
 
     def _listed(self, answer: ForgeAnswer, head: str, base: str) -> list[PullRequestFacts]:
         """Return the requests of a list; a server may not know the filter by branch."""

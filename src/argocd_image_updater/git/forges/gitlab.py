@@ -14,6 +14,7 @@ from argocd_image_updater.core.facts import FailureKind
 from argocd_image_updater.core.pull_requests import PullRequestFacts, RequestState
 from argocd_image_updater.git.failures import GitError
 from argocd_image_updater.git.forges.answers import reading, records, settled
+from argocd_image_updater.git.forges.extras import already_open
 from argocd_image_updater.git.forges.interface import CLOSED_REQUESTS_READ, Proposed
 from argocd_image_updater.git.forges.opening import ForgeAddress, ForgeKind
 from argocd_image_updater.git.forges.places import address_of, path_parts
@@ -98,11 +99,9 @@ class GitLab:
             "reviewer_ids": reviewers,
         }
         answer = await self._client.send("POST", self._root, body)
-        if answer.status == HTTPStatus.CONFLICT:
-            found = await self.find(heads=[proposal.head], base=proposal.base)
-            opened = [item for item in found if item.state is RequestState.OPEN]
-            if opened:
-                return await self.update(opened[0], proposal)
+        exists = answer.status == HTTPStatus.CONFLICT
+        if exists and (opened := await already_open(self, proposal)):
+            return await self.update(opened, proposal)
         if answer.status != HTTPStatus.CREATED:
             raise self._client.refused(answer, "the merge request could not be opened")
         request = self._read(answer.content)
